@@ -1,0 +1,49 @@
+"""The axis vocabulary: the levels of a batch, and short names for the array types of signatures.
+
+Levels, finest first: ``token < step < traj < group``.
+
+* ``token``: one *sampled* token of a language model. Prompt and tool tokens are context, not rows.
+* ``step``: a turn, a reasoning step, an environment step, a construction step or a denoising step.
+* ``traj``: one rollout, episode, object or response.
+* ``group``: the rollouts of one prompt, start state or condition.
+
+``action`` is an alias for the finest level a batch has: ``token`` for language models, ``step``
+elsewhere. Policy-gradient pieces speak of actions only, so they work in every domain.
+``run`` holds scalars of the training run (``run.step``, ``run.progress``, ``run.task``).
+"""
+
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+LEVELS: tuple[str, ...] = ("token", "step", "traj", "group")
+ACTION = "action"
+RUN = "run"
+
+ActionFloat = Float[Tensor, " action"]
+ActionBool = Bool[Tensor, " action"]
+TokenFloat = Float[Tensor, " token"]
+StepFloat = Float[Tensor, " step"]
+TrajFloat = Float[Tensor, " traj"]
+TrajBool = Bool[Tensor, " traj"]
+GroupFloat = Float[Tensor, " group"]
+GroupBool = Bool[Tensor, " group"]
+Index = Int[Tensor, " child"]
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """Split a qualified column name, ``"traj.reward/format"`` into ``("traj", "reward/format")``.
+
+    Raises:
+        ValueError: if the name has no level or an unknown one.
+    """
+    level, dot, column = name.partition(".")
+    if not dot or not column or level not in (*LEVELS, ACTION, RUN):
+        raise ValueError(
+            f"a column name must be LEVEL.NAME with LEVEL one of {', '.join((*LEVELS, ACTION, RUN))}, got {name!r}"
+        )
+    return level, column
+
+
+def is_extensive(column: str) -> bool:
+    """Whether a column is a sum over the rows below it (a reward), so that reading may not spread it down."""
+    return column == "reward" or column.startswith("reward/")

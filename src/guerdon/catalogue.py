@@ -1,0 +1,112 @@
+"""What there is: pieces and papers, found by folder. There is no register call and no list to keep."""
+
+import ast
+import dataclasses
+import importlib
+import inspect
+import pkgutil
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+from guerdon.errors import GuerdonError
+
+SLOTS: tuple[str, ...] = (
+    "tasks",
+    "policies",
+    "rollouts",
+    "rewards",
+    "shaping",
+    "credit",
+    "advantages",
+    "objectives",
+    "curricula",
+    "metrics",
+)
+"""Folders whose frozen dataclasses are pieces."""
+
+EXTRAS = {"reasoning_gym": "tasks", "gymnasium": "control", "peft": "peft", "transformers": "hf"}
+"""Optional import -> the extra that installs it."""
+
+
+def modules(folder: str) -> list[ModuleType]:
+    """Import every module of ``guerdon.<folder>`` (sub-packages included) and return them sorted by name."""
+    package = importlib.import_module(f"guerdon.{folder}")
+    found = pkgutil.walk_packages(package.__path__, f"guerdon.{folder}.")
+    return [importlib.import_module(info.name) for info in sorted(found, key=lambda info: info.name)]
+
+
+@cache
+def pieces() -> dict[str, type]:
+    """Class name -> class of every piece, plus the composites ``Objective``, ``Update`` and ``Recipe``.
+
+    Raises:
+        RuntimeError: if two pieces share a class name, since recipes are saved by class name.
+    """
+    from guerdon.objective import Objective
+    from guerdon.piece import Piece
+    from guerdon.recipe import Recipe
+    from guerdon.update import Update
+
+    found: dict[str, type] = {cls.__name__: cls for cls in (Objective, Update, Recipe)}
+    for folder in SLOTS:
+        for module in modules(folder):
+            for name, cls in inspect.getmembers(module, inspect.isclass):
+                if not issubclass(cls, Piece) or inspect.isabstract(cls) or cls.__module__ != module.__name__:
+                    continue
+                if not dataclasses.is_dataclass(cls):
+                    continue
+                if name in found:
+                    raise RuntimeError(f"two pieces are called {name}: {found[name].__module__} and {module.__name__}")
+                found[name] = cls
+    return found
+
+
+def slot_of(cls: type) -> str:
+    """The folder a piece lives in: ``advantages`` for ``guerdon.advantages.group``."""
+    return cls.__module__.split(".")[1]
+
+
+def papers_folder() -> Path:
+    """Where the paper files are."""
+    return Path(__file__).parent / "papers"
+
+
+def paper_ids() -> list[str]:
+    """Ids of all papers: the file names in ``papers/``."""
+    return sorted(path.stem for path in papers_folder().glob("*.py") if not path.stem.startswith("_"))
+
+
+def paper_facts(paper_id: str) -> dict[str, object]:
+    """The constants of a paper's ``Paper(...)`` call, read from its source without importing it (no torch)."""
+    path = papers_folder() / f"{paper_id}.py"
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    facts: dict[str, object] = {"id": paper_id}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Paper":
+            facts |= {
+                word.arg: word.value.value
+                for word in node.keywords
+                if isinstance(word.value, ast.Constant) and word.arg
+            }
+            claims = next((word.value for word in node.keywords if word.arg == "claims"), None)
+            facts["claims"] = len(claims.elts) if isinstance(claims, (ast.Tuple, ast.List)) else 0
+    return facts
+
+
+def load_paper(paper_id: str):
+    """The ``paper`` object of ``papers/<id>.py``.
+
+    Raises:
+        GuerdonError: if there is no such paper; the message names the nearest ids.
+    """
+    import difflib
+
+    name = paper_id.replace("-", "_").removeprefix("baseline_")
+    known = paper_ids()
+    if name not in known:
+        near = ", ".join(difflib.get_close_matches(name, known, n=3) or known[:5])
+        raise GuerdonError(
+            f"a paper must be one of the {len(known)} ids of `guerdon papers list`, got {paper_id!r}; nearest: {near}"
+        )
+    return importlib.import_module(f"guerdon.papers.{name}").paper

@@ -1,0 +1,1 @@
+"""Coarse -> finer level."""

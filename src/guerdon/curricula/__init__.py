@@ -1,0 +1,1 @@
+"""Which data next: order, filters, difficulty control, bandits over sources."""

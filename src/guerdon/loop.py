@@ -1,0 +1,255 @@
+"""The loop. It calls slots in order and knows no paper, no domain and no trainer variant by name."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+
+from guerdon.batch import Batch, concat
+from guerdon.errors import GuerdonError, RunStopped
+from guerdon.health import Health
+from guerdon.metrics.basic import describe
+from guerdon.objective import call_with_state
+from guerdon.piece import Policy, PolicySpec, TaskSpec, Transform
+from guerdon.recipe import Recipe, snapshot, with_run_choices
+from guerdon.rng import Stream
+from guerdon.snapshots import Snapshots
+from guerdon.update import minibatches, optimizer_step, unit_of
+
+Observer = Callable[["Trainer", Batch, dict[str, float]], None]
+
+
+class Trainer:
+    """A run in progress: policy, optimiser, piece states and the step counter.
+
+    Everything else is derived from ``(seed, step)``, so ``state_dict`` is a complete checkpoint.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        *,
+        steps: int,
+        seed: int = 0,
+        policy: Policy | None = None,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        """Check the recipe and build what it needs.
+
+        ``policy``: a built policy to go on from (supervised warm-up, say); None builds ``recipe.policy``.
+
+        Raises:
+            GuerdonError: if the recipe has no task, policy or rollout, or fails ``Recipe.check``.
+        """
+        self.warnings = recipe.check()
+        self.recipe, self.steps, self.seed, self.step = recipe, steps, seed, 0
+        self.device = torch.device(device)
+        self.stream = Stream((seed,))
+        wants = frozenset(_base(name) for name in recipe.reads())
+        if policy is None:
+            assert recipe.policy is not None
+            policy = recipe.policy.build(recipe.task, wants, self.stream.child("policy"))
+        self.policy = policy.to(self.device)
+        self.optimizer = recipe.update.optimizer(self.policy)
+        self.optimizer_steps = 0
+        self.states = nn.ModuleDict()
+        for place, piece in recipe.flow():
+            if (state := piece.init_state()) is not None:
+                self.states[place.replace(".", "/")] = state
+        self.snapshots = Snapshots(self.policy, recipe.snapshots(), recipe.update)
+        self.health = Health()
+
+    def state_of(self, place: str) -> Any:
+        """The state module of the piece at a place of the recipe, or None."""
+        key = place.replace(".", "/")
+        return self.states[key] if key in self.states else None  # noqa: SIM401 (a ModuleDict has no get)
+
+    def train_step(self) -> tuple[Batch, dict[str, float]]:
+        """One turn of the loop: collect, score, credit, update.
+
+        Raises:
+            RunStopped: if the run became non-finite or collapsed.
+        """
+        started = time.perf_counter()
+        stream = self.stream.child("step", self.step)
+        progress = self.step / max(self.steps, 1)
+        batch, refills = self._collect(stream, progress)
+        collected = time.perf_counter()
+        for slot in ("credit", "advantage"):
+            batch = self._apply(slot, batch)
+        batch = self._fill(self.recipe.objective.reads, batch)
+        metrics = self._update(batch, stream, progress)
+        self.snapshots.after_step(self.policy)
+        for place, piece in self.recipe.flow():
+            if place.startswith("metrics."):
+                batch = self._fill(piece.reads, batch)
+                metrics.update(call_with_state(piece, batch, self.state_of(place)))
+        done = time.perf_counter()
+        actions = batch.size("action")
+        timing = {
+            "time/collect_s": collected - started,
+            "time/update_s": done - collected,
+            "actions_per_s": actions / max(done - started, 1e-9),
+        }
+        metrics = {**describe(batch), **metrics, "refills": float(refills), **timing}
+        self.step += 1
+        self.health.look(self.step, metrics)
+        return batch, metrics
+
+    def _collect(self, stream: Stream, progress: float) -> tuple[Batch, int]:
+        """Rollouts, rewards and shaping until the filters have let through as many groups as one rollout has."""
+        recipe, kept, wanted = self.recipe, [], 0
+        assert recipe.rollout is not None
+        for attempt in range(recipe.max_refills if recipe.filters else 1):
+            inner = stream.child("rollout", attempt)
+            pick = self._picker(inner)
+            batch = recipe.rollout(recipe.task, self.policy, pick, inner).to(self.device)
+            batch = batch.with_run(step=self.step, progress=progress, task=recipe.task, seed=self.seed)
+            for slot in ("rewards", "shaping"):
+                batch = self._apply(slot, batch)
+            recipe.curriculum.observe(batch, self.state_of("curriculum"))
+            wanted = wanted or batch.size("group")
+            for place, piece in recipe.flow():
+                if place.startswith("filters."):
+                    batch = self._fill(piece.reads, batch)
+                    batch = batch.select(piece.level, call_with_state(piece, batch, self.state_of(place)))
+            if batch.size("group"):
+                kept.append(batch)
+            if sum(part.size("group") for part in kept) >= wanted:
+                break
+        if not kept:
+            raise RunStopped(
+                f"step {self.step}: the filters rejected every group of {recipe.max_refills} rollouts; "
+                "the task is too easy or too hard for the policy, or the reward has no spread"
+            )
+        batch = concat(kept)
+        if batch.size("group") > wanted:
+            batch = batch.select("group", torch.arange(batch.size("group"), device=batch.device) < wanted)
+        return batch, attempt
+
+    def _picker(self, stream: Stream) -> Callable[[int], list[int]]:
+        def pick(count: int) -> list[int]:
+            return self.recipe.curriculum.pick(
+                self.recipe.task, count, stream.child("pick"), self.state_of("curriculum")
+            )
+
+        return pick
+
+    def _apply(self, slot: str, batch: Batch) -> Batch:
+        for number, piece in enumerate(getattr(self.recipe, slot)):
+            batch = self._fill(piece.reads, batch)
+            batch = batch.with_columns(call_with_state(piece, batch, self.state_of(f"{slot}.{number}")))
+        return batch
+
+    def _fill(self, reads: Sequence[str], batch: Batch) -> Batch:
+        """Compute the snapshot columns among ``reads`` that the batch does not have yet."""
+        missing = [name for name in reads if "*" not in name and name not in batch and snapshot(name)]
+        return self.snapshots.fill(missing, self.policy, batch) if missing else batch
+
+    def _update(self, batch: Batch, stream: Stream, progress: float) -> dict[str, float]:
+        recipe, sums, count = self.recipe, {}, 0
+        states = {place.replace("/", "."): module for place, module in self.states.items()}
+        self.policy.train()
+        unit = unit_of(recipe.objective, self.policy)
+        for part in minibatches(batch, recipe.update, unit, stream.child("update")):
+            factor = recipe.update.lr_factor(self.optimizer_steps, progress)
+            for group in self.optimizer.param_groups:
+                group["lr"] = recipe.update.lr * factor * group.get("lr_scale", 1.0)
+            for name, value in optimizer_step(
+                self.policy, self.optimizer, recipe.objective, part, recipe.update, states
+            ).items():
+                sums[name] = sums.get(name, 0.0) + value
+            self.optimizer_steps += 1
+            count += 1
+        self.policy.eval()
+        return {name: value / max(count, 1) for name, value in sums.items()}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything a resumed run needs; the counterpart of ``load_state_dict``."""
+        return {
+            "policy": self.policy.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "states": self.states.state_dict(),
+            "snapshots": self.snapshots.state_dict(),
+            "counters": {"step": self.step, "optimizer_steps": self.optimizer_steps, **self.health.state_dict()},
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from ``state_dict``."""
+        self.policy.load_state_dict(state["policy"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.states.load_state_dict(state["states"])
+        self.snapshots.load_state_dict(state["snapshots"])
+        counters = dict(state["counters"])
+        self.step, self.optimizer_steps = counters.pop("step"), counters.pop("optimizer_steps")
+        self.health.load_state_dict(counters)
+
+
+@dataclass
+class Result:
+    """What ``train`` gives back."""
+
+    policy: Policy
+    metrics: list[dict[str, float]] = field(default_factory=list)
+    """One entry per step."""
+    warnings: list[str] = field(default_factory=list)
+    """What ``Recipe.check`` warned about."""
+
+
+def train(
+    recipe: Recipe,
+    *,
+    steps: int,
+    seed: int = 0,
+    task: TaskSpec | None = None,
+    policy: PolicySpec | Policy | None = None,
+    device: torch.device | str = "cpu",
+    observers: Sequence[Observer] = (),
+) -> Result:
+    """Train a policy by a recipe.
+
+    Args:
+        recipe: the method.
+        steps: turns of the loop.
+        seed: of everything random.
+        task: fills or replaces ``recipe.task``.
+        policy: a spec to build, or a built policy to go on from.
+        device: where the policy lives.
+        observers: called after every step with (trainer, batch, metrics).
+
+    Raises:
+        GuerdonError: if the recipe cannot work.
+        RunStopped: if the run became non-finite or collapsed.
+    """
+    built = policy if isinstance(policy, Policy) else None
+    spec = None if isinstance(policy, Policy) else policy
+    if built is None or recipe.task is None or task is not None:
+        recipe = with_run_choices(recipe, task, spec or (recipe.policy if built is None else _Built()))
+    trainer = Trainer(recipe, steps=steps, seed=seed, policy=built, device=device)
+    result = Result(trainer.policy, warnings=trainer.warnings)
+    while trainer.step < steps:
+        batch, metrics = trainer.train_step()
+        result.metrics.append(metrics)
+        for observer in observers:
+            observer(trainer, batch, metrics)
+    return result
+
+
+@dataclass(frozen=True)
+class _Built(PolicySpec):
+    """Stands in a recipe for a policy that was handed over already built."""
+
+    def build(self, task: Any, wants: frozenset[str], stream: Stream) -> Policy:
+        """Never called."""
+        raise GuerdonError("this recipe was run with a built policy; pass policy= again")
+
+
+def _base(name: str) -> str:
+    parts = snapshot(name)
+    return parts[1] if parts else name
+
+
+__all__ = ["Observer", "Result", "Trainer", "Transform", "train"]

@@ -1,0 +1,1 @@
+"""pass@k, calibration, support, interval estimates; and the numbers every step logs."""

@@ -1,0 +1,1 @@
+"""(Batch, advantage) -> loss: surrogates, aggregation, regularisers, values, preferences, flow balance."""

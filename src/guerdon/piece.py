@@ -1,0 +1,198 @@
+"""What a piece is: a frozen dataclass with ``__call__`` that says which columns it reads and writes.
+
+Its fields are its hyper-parameters, so a piece prints, compares, is changed by ``dataclasses.replace``,
+is saved as JSON and becomes command-line flags. The kinds differ only in what a call takes and gives:
+
+=============  ==========================================================  ======================
+kind           call                                                        slots
+=============  ==========================================================  ======================
+Transform      ``(batch) -> {column: values}``                             rewards, shaping, credit, advantage
+Filter         ``(batch) -> bool [group]`` (or [traj], by ``level``)       filters
+Curriculum     ``pick(task, count, stream, state)``, ``observe(...)``      curriculum
+Rollout        ``(task, policy, pick, stream) -> Batch``                   rollout
+Term           ``(batch) -> RowLoss``                                      objective.surrogate, .regularizers
+Weight         ``(batch) -> [action]`` detached multiplier                 objective.weights
+Aggregation    ``(batch, level) -> [level]`` weights of the row losses     objective.aggregation
+Metric         ``(batch) -> {name: float}``                                metrics
+TaskSpec       what is to be done; see ``tasks/``                          task
+PolicySpec     ``build(task, wants, stream) -> Policy``                    policy
+=============  ==========================================================  ======================
+
+A piece with learned or running state returns an ``nn.Module`` from ``init_state()`` and is then called
+with it as a last argument; the loop keeps the module and saves its ``state_dict`` in checkpoints.
+
+Snapshot columns need no piece. Reading ``action.old_logprob`` makes the loop evaluate the policy as it
+was when the update began; ``ref_`` means the frozen reference, ``ema_`` a slowly moving copy. They are
+computed when first read, without gradients, for the rows that are left by then.
+"""
+
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+from guerdon.batch import Batch, Column
+from guerdon.rng import Stream
+
+SNAPSHOTS: Mapping[str, str] = {
+    "old": "the policy when the update began",
+    "ref": "the frozen reference",
+    "ema": "an exponential moving average of the policy",
+}
+"""Column prefixes that the loop fills by evaluating another copy of the policy."""
+
+
+class Piece(ABC):  # noqa: B024 (abstract by its subclasses' __call__)
+    """Common to all kinds. Subclasses are frozen dataclasses, abstract or final."""
+
+    reads: ClassVar[tuple[str, ...]] = ()
+    """Columns the call needs; ``traj.reward/*`` stands for at least one component. A property where fields decide."""
+    writes: ClassVar[tuple[str, ...]] = ()
+    """Columns the call adds or replaces."""
+    invariant: ClassVar[frozenset[str]] = frozenset()
+    """What in its *input* cannot change its output: ``scale`` (a positive factor common to the batch),
+    ``group_scale`` (one per group), ``shift`` (a constant common to the batch), ``group_shift`` (one per group)."""
+    acts_as: ClassVar[str] = ""
+    """Set where the piece does nothing but one of those four things to the column it rewrites."""
+
+    def init_state(self) -> nn.Module | None:
+        """The piece's running or learned state, or None. Called once per run."""
+        return None
+
+
+class Transform(Piece):
+    """Batch -> new columns: rewards, shaping, credit, advantages."""
+
+    @abstractmethod
+    def __call__(self, batch: Batch, state: Any = None) -> Mapping[str, Column]:
+        """New or replaced columns; exactly those named in ``writes``."""
+
+
+class Filter(Piece):
+    """Which groups (or trajectories) of a fresh batch are worth an update."""
+
+    level: ClassVar[str] = "group"
+
+    @abstractmethod
+    def __call__(self, batch: Batch) -> Tensor:
+        """Boolean ``[level]``: true is kept."""
+
+
+class Curriculum(Piece):
+    """Which problems come next."""
+
+    @abstractmethod
+    def pick(self, task: Any, count: int, stream: Stream, state: Any = None) -> list[int]:
+        """Numbers of the training problems for the next rollout."""
+
+    def observe(self, batch: Batch, state: Any = None) -> None:
+        """Learn from a scored batch; ``group.problem_id`` says which problems it held."""
+
+
+Pick = Callable[[int], list[int]]
+
+
+class Rollout(Piece):
+    """Task + policy -> Batch. ``writes`` names the columns it makes."""
+
+    @abstractmethod
+    def __call__(self, task: Any, policy: Any, pick: Pick, stream: Stream) -> Batch:
+        """Collect one batch. ``pick(n)`` gives the numbers of n training problems."""
+
+
+@dataclass(frozen=True)
+class RowLoss:
+    """Losses of the rows of one level, not yet aggregated."""
+
+    level: str
+    values: Tensor
+    """``[level]``, with gradient."""
+    metrics: Mapping[str, Tensor] = field(default_factory=dict)
+    """Name -> ``[level]``, detached; logged as the mean over rows, whatever the micro-batches were."""
+
+
+class Term(Piece):
+    """One loss per row of a level."""
+
+    unit: ClassVar[str] = "action"
+    """What must not be split between micro-batches: ``action``, ``traj``, ``group`` or ``batch``."""
+
+    @abstractmethod
+    def __call__(self, batch: Batch, state: Any = None) -> RowLoss:
+        """Row losses. A term that is weighted has a field ``coef`` and applies it itself."""
+
+
+class Weight(Piece):
+    """A detached multiplier per action, applied to the row losses of the surrogate."""
+
+    unit: ClassVar[str] = "action"
+
+    @abstractmethod
+    def __call__(self, batch: Batch) -> Tensor:
+        """``[action]``."""
+
+
+class Aggregation(Piece):
+    """How row losses become one scalar: ``loss = sum(weights * row_losses)``.
+
+    The weights are computed once per optimiser step, before micro-batches are cut, so the gradient
+    does not depend on the micro-batch size.
+    """
+
+    @abstractmethod
+    def __call__(self, batch: Batch, level: str) -> Tensor:
+        """Weights ``[level]``."""
+
+
+class Metric(Piece):
+    """Numbers for the log."""
+
+    @abstractmethod
+    def __call__(self, batch: Batch) -> Mapping[str, float]:
+        """Name -> value."""
+
+
+class TaskSpec(Piece):
+    """What is to be done. What else a task offers depends on its rollout; see ``tasks/``."""
+
+
+class Policy(nn.Module, ABC):
+    """What acts and is trained."""
+
+    provides: frozenset[str] = frozenset()
+    """Columns that ``evaluate`` can compute, such as ``action.logprob``."""
+    unit: str = "traj"
+    """What its forward pass needs whole: ``traj`` (a sequence model) or ``action`` (it sees single steps)."""
+
+    @abstractmethod
+    def evaluate(self, batch: Batch, wants: frozenset[str]) -> dict[str, Tensor]:
+        """The wanted columns for these rows, with gradient where grad is enabled."""
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Optimiser groups; a group's ``lr_scale`` multiplies the learning rate."""
+        return [{"params": [p for p in self.parameters() if p.requires_grad], "lr_scale": 1.0}]
+
+    def frozen(self) -> "Policy":
+        """A copy for a snapshot. A policy that can share its weights (LoRA) overrides this."""
+        return copy.deepcopy(self)
+
+    def after_update(self) -> None:
+        """Called after each optimiser step (target networks move here)."""
+
+
+class PolicySpec(Piece):
+    """How to build a policy."""
+
+    @abstractmethod
+    def build(self, task: Any, wants: frozenset[str], stream: Stream) -> Policy:
+        """A policy for the task that can provide ``wants`` (heads nobody reads are not made)."""
+
+
+def members(piece: Any) -> Sequence[Piece]:
+    """A slot's content as a sequence: a piece alone, a tuple of pieces, or nothing."""
+    if piece is None:
+        return ()
+    return piece if isinstance(piece, tuple) else (piece,)

@@ -1,0 +1,1 @@
+"""Batch -> named reward columns at a level."""

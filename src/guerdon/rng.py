@@ -1,0 +1,30 @@
+"""Randomness that repeats: every random choice is drawn from a stream named by what it is for.
+
+A stream is a path such as ``(seed, "step", 12, "rollout")``. Nothing is carried over from one step to
+the next, so a resumed run draws what the uninterrupted one would have drawn.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A named source of random numbers; equal paths give equal numbers on every machine."""
+
+    path: tuple[int | str, ...]
+
+    def child(self, *names: int | str) -> "Stream":
+        """The stream of something inside this one."""
+        return Stream((*self.path, *names))
+
+    def integer(self) -> int:
+        """A number in 0..2^63-1 that depends on the path alone."""
+        digest = hashlib.blake2b(repr(self.path).encode(), digest_size=8).digest()
+        return int.from_bytes(digest, "big") >> 1
+
+    def generator(self, device: torch.device | str = "cpu") -> torch.Generator:
+        """A torch generator seeded by the path."""
+        return torch.Generator(device).manual_seed(self.integer())

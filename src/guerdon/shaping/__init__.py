@@ -1,0 +1,1 @@
+"""Reward -> reward: combination, gates, potentials, length, constraints, normalisation."""

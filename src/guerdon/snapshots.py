@@ -1,0 +1,76 @@
+"""Other copies of the policy (old, ref, ema) and the columns they give; see ``piece.SNAPSHOTS``."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from guerdon.batch import Batch
+from guerdon.piece import Policy
+from guerdon.update import Update, autocast
+
+
+class Snapshots:
+    """Keeps the copies that a recipe reads, and no others."""
+
+    def __init__(self, policy: Policy, needed: frozenset[str], update: Update) -> None:
+        """Copy the policy now for ``ref`` and ``ema``; ``old`` is the policy itself before its update."""
+        self.update = update
+        self.copies = {name: frozen_copy(policy) for name in sorted(needed - {"old"})}
+
+    def fill(self, names: Sequence[str], policy: Policy, batch: Batch) -> Batch:
+        """Add the snapshot columns ``names``; one forward pass per copy, without gradient.
+
+        With ``update.recompute_old=False``, ``old_logprob`` is the sampler's ``behavior_logprob``.
+        """
+        from guerdon.recipe import snapshot
+
+        wanted: dict[str, dict[str, str]] = {}
+        for name in names:
+            parts = snapshot(name)
+            assert parts is not None
+            if name == "action.old_logprob" and not self.update.recompute_old and "action.behavior_logprob" in batch:
+                batch = batch.with_columns({name: batch["action.behavior_logprob"]})
+                continue
+            wanted.setdefault(parts[0], {})[parts[1]] = name
+        for prefix, columns in wanted.items():
+            model = policy if prefix == "old" else self.copies[prefix]
+            # The forward pass of an update, dropout included, must give the same numbers at ratio 1.
+            with torch.no_grad(), autocast(self.update.precision, batch.device):
+                values = evaluate_in_parts(model, batch, frozenset(columns), self.update)
+            batch = batch.with_columns({columns[name]: value for name, value in values.items()})
+        return batch
+
+    def after_step(self, policy: Policy) -> None:
+        """Move the moving average, if there is one."""
+        if "ema" not in self.copies:
+            return
+        with torch.no_grad():
+            for slow, fast in zip(self.copies["ema"].parameters(), policy.parameters(), strict=True):
+                slow.lerp_(fast, 1 - self.update.ema_decay)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Copy name -> its state."""
+        return {name: model.state_dict() for name, model in self.copies.items()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Counterpart of ``state_dict``."""
+        for name, model in self.copies.items():
+            model.load_state_dict(state[name])
+
+
+def frozen_copy(policy: Policy) -> Policy:
+    """A copy of a policy that is never trained. A policy may offer a cheaper one (``frozen``), as LoRA does."""
+    return policy.frozen().requires_grad_(False).eval()
+
+
+def evaluate_in_parts(model: Policy, batch: Batch, wants: frozenset[str], update: Update) -> dict[str, Any]:
+    """``model.evaluate`` in parts of ``update.micro_batch`` trajectories, put together again."""
+    from guerdon.update import micro_batches
+
+    names = {name: name for name in wants}
+    parts = [model.evaluate(part, wants) for part in micro_batches(batch, update, model.unit)]
+    return {name: torch.cat([part[name] for part in parts]) for name in names}
+
+
+__all__ = ["Snapshots", "evaluate_in_parts", "frozen_copy"]

@@ -1,0 +1,1 @@
+"""Exact references: enumerable policies, value iteration."""

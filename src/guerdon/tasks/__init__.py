@@ -1,0 +1,1 @@
+"""Prompts or environments with their verifier."""

@@ -1,0 +1,79 @@
+"""Sequences of D tokens out of V with a table of rewards: small enough to enumerate, so exact answers exist.
+
+Idea
+    With ``depth=1`` this is the bandit of baseline-toys (one token per prompt, a few correct ones); deeper trees
+    test credit over several tokens.
+Maths
+    Rewards ``r[p, leaf]`` are 1 on ``correct`` random leaves of each prompt and 0 elsewhere.
+Reads
+    Nothing; ``rollouts/tabular.py`` samples it.
+Deviations
+    None.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from guerdon.errors import GuerdonError
+from guerdon.piece import TaskSpec
+from guerdon.rng import Stream
+
+
+@dataclass(frozen=True)
+class TokenTree(TaskSpec):
+    """P prompts; a response is ``depth`` tokens out of ``vocab``; ``correct`` leaves of each prompt pay 1."""
+
+    prompts: int = 8
+    """P: number of prompts."""
+    vocab: int = 4
+    """V: choices per token."""
+    depth: int = 1
+    """D: tokens per response."""
+    correct: int = 1
+    """Rewarded leaves per prompt."""
+    seed: int = 0
+    """Of the reward table."""
+
+    def __post_init__(self) -> None:
+        if min(self.prompts, self.vocab, self.depth) < 1 or not 0 <= self.correct <= self.leaves:
+            raise GuerdonError(f"TokenTree needs positive sizes and correct <= {self.leaves} leaves, got {self}")
+
+    @property
+    def leaves(self) -> int:
+        """V^D."""
+        return self.vocab**self.depth
+
+    @property
+    def contexts(self) -> int:
+        """Rows a tabular policy needs: one per (prompt, prefix shorter than D)."""
+        return self.prompts * sum(self.vocab**level for level in range(self.depth))
+
+    @property
+    def actions(self) -> int:
+        """Choices per row: V."""
+        return self.vocab
+
+    def size(self, split: str) -> int:
+        """Number of problems."""
+        return self.prompts
+
+    def rewards(self) -> Tensor:
+        """The reward table, ``[prompts, V^D]``; leaf numbers read a response as a base-V number."""
+        generator = Stream((self.seed, "token_tree")).generator()
+        order = torch.rand((self.prompts, self.leaves), generator=generator).argsort(1)
+        return torch.zeros(self.prompts, self.leaves).scatter(1, order[:, : self.correct], 1.0)
+
+    def context(self, prompt: Tensor, prefix: Tensor) -> Tensor:
+        """Table row of each (prompt, prefix): ``prompt`` ``[n]``, ``prefix`` ``[n, level]`` -> ``[n]``."""
+        level = prefix.shape[1]
+        before = sum(self.vocab**shorter for shorter in range(level))
+        return self.prompts * before + prompt * self.vocab**level + self.leaf(prefix)
+
+    def leaf(self, tokens: Tensor) -> Tensor:
+        """Base-V number of each row of ``[n, level]``, ``[n]``."""
+        number = torch.zeros(len(tokens), dtype=torch.int64)
+        for column in tokens.unbind(1):
+            number = number * self.vocab + column
+        return number

@@ -1,0 +1,177 @@
+"""The optimiser step: epochs, minibatches, micro-batches, gradient clipping, schedules, precision."""
+
+import contextlib
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from guerdon.batch import Batch
+from guerdon.errors import GuerdonError, RunStopped
+from guerdon.objective import UNITS, Objective
+from guerdon.piece import Policy
+from guerdon.rng import Stream
+
+
+@dataclass(frozen=True)
+class Update:
+    """How a batch becomes parameter changes (AdamW)."""
+
+    lr: float = 1e-3
+    """Peak learning rate."""
+    epochs: int = 1
+    """Passes over the batch."""
+    minibatches: int = 1
+    """Optimiser steps per pass; the batch is shuffled and cut into this many."""
+    micro_batch: int | None = None
+    """Trajectories per forward and backward pass; None: the whole minibatch. Does not change the gradient."""
+    max_grad_norm: float | None = 1.0
+    """Clip the global gradient norm; None: no clipping."""
+    weight_decay: float = 0.0
+    """AdamW weight decay."""
+    betas: tuple[float, float] = (0.9, 0.999)
+    """AdamW moments."""
+    adam_eps: float = 1e-8
+    """AdamW denominator."""
+    warmup: int = 0
+    """Optimiser steps of linear warm-up."""
+    decay: Literal["constant", "linear", "cosine"] = "constant"
+    """Schedule after warm-up, over the run's steps, down to 0."""
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """bf16 runs forward passes under autocast on a GPU; parameters stay in fp32."""
+    recompute_old: bool = True
+    """Recompute ``old_logprob`` with the trainer's forward pass; False takes the sampler's (verl "bypass")."""
+    ema_decay: float = 0.99
+    """Decay of the ``ema_`` snapshot per training step, where a piece reads it."""
+
+    def __post_init__(self) -> None:
+        if not self.lr > 0:
+            raise GuerdonError(f"Update.lr must be positive, got {self.lr}")
+        for name in ("epochs", "minibatches", "micro_batch"):
+            if (value := getattr(self, name)) is not None and value < 1:
+                raise GuerdonError(f"Update.{name} must be at least 1, got {value}")
+
+    @property
+    def on_policy(self) -> bool:
+        """Whether every gradient is taken at the policy that the batch began with."""
+        return self.epochs == 1 and self.minibatches == 1
+
+    def optimizer(self, policy: Policy) -> torch.optim.Optimizer:
+        """AdamW over the policy's parameter groups."""
+        groups = [{**group, "lr": self.lr * group.get("lr_scale", 1.0)} for group in policy.parameter_groups()]
+        return torch.optim.AdamW(
+            groups, lr=self.lr, betas=self.betas, eps=self.adam_eps, weight_decay=self.weight_decay
+        )
+
+    def lr_factor(self, done: int, progress: float) -> float:
+        """Multiplier of the learning rate after ``done`` optimiser steps, at ``progress`` in [0, 1] of the run."""
+        warm = min(1.0, (done + 1) / self.warmup) if self.warmup else 1.0
+        if self.decay == "linear":
+            return warm * (1 - progress)
+        if self.decay == "cosine":
+            return warm * 0.5 * (1 + math.cos(math.pi * progress))
+        return warm
+
+
+def autocast(precision: str, device: torch.device) -> contextlib.AbstractContextManager[Any]:
+    """The autocast context of a precision; bf16 needs a GPU, elsewhere it is fp32."""
+    if precision == "bf16" and device.type == "cuda":
+        return torch.autocast("cuda", dtype=torch.bfloat16)
+    return contextlib.nullcontext()
+
+
+def cut(batch: Batch, level: str, sizes: list[int], order: Tensor | None = None) -> Iterator[Batch]:
+    """Cut a batch into parts of ``sizes`` rows of ``level``, in ``order`` (default: as they stand)."""
+    order = torch.arange(batch.size(level)) if order is None else order
+    start = 0
+    for size in sizes:
+        keep = torch.zeros(batch.size(level), dtype=torch.bool)
+        keep[order[start : start + size]] = True
+        start += size
+        if bool(keep.any()):
+            yield batch.select(level, keep)
+
+
+def even(total: int, parts: int) -> list[int]:
+    """``total`` in ``parts`` sizes that differ by at most one."""
+    return [total // parts + (number < total % parts) for number in range(parts)]
+
+
+def unit_of(objective: Objective, policy: Policy) -> str:
+    """What must stay whole: the coarser of what the objective and what the policy's forward pass needs."""
+    return max(objective.unit, policy.unit, key=UNITS.index)
+
+
+def minibatches(batch: Batch, update: Update, unit: str, stream: Stream) -> Iterator[Batch]:
+    """The optimiser steps of all epochs: shuffled units, ``update.minibatches`` per epoch."""
+    for epoch in range(update.epochs):
+        if update.minibatches == 1 or unit == "batch":
+            yield batch
+            continue
+        order = torch.randperm(batch.size(unit), generator=stream.child("shuffle", epoch).generator())
+        yield from cut(batch, unit, even(batch.size(unit), update.minibatches), order)
+
+
+def micro_batches(batch: Batch, update: Update, unit: str) -> Iterator[Batch]:
+    """Cut one optimiser step into passes of about ``update.micro_batch`` trajectories, units kept whole."""
+    if update.micro_batch is None or unit == "batch":
+        yield batch
+        return
+    rows = batch.size(unit)
+    size = max(update.micro_batch * rows // max(batch.size("traj"), 1), 1) if unit != "traj" else update.micro_batch
+    yield from cut(batch, unit, [min(size, rows - start) for start in range(0, rows, size)])
+
+
+def optimizer_step(
+    policy: Policy,
+    optimizer: torch.optim.Optimizer,
+    objective: Objective,
+    batch: Batch,
+    update: Update,
+    states: Mapping[str, Any],
+) -> dict[str, float]:
+    """One optimiser step on one minibatch; returns loss, gradient norm and the terms' metrics.
+
+    Raises:
+        RunStopped: if the loss or the gradient is not finite; parameters are left as they were.
+    """
+    wants = frozenset(name for name in objective.reads if name in policy.provides)
+    optimizer.zero_grad(set_to_none=True)
+    sums: dict[str, tuple[float, int]] = {}
+    loss_value = 0.0
+    for part in micro_batches(objective.prepare(batch), update, unit_of(objective, policy)):
+        with autocast(update.precision, batch.device):
+            part = part.with_columns(policy.evaluate(part, wants))
+        loss, metrics = objective(part, states)
+        if not bool(loss.isfinite()):
+            raise RunStopped(f"the loss is {float(loss)} ({blame(part, wants)}); lower update.lr or look at the batch")
+        if loss.requires_grad:
+            loss.backward()
+        loss_value += float(loss.detach())
+        for name, (total, rows) in metrics.items():
+            before = sums.get(name, (0.0, 0))
+            sums[name] = (before[0] + total, before[1] + rows)
+    parameters = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+    limit = math.inf if update.max_grad_norm is None else update.max_grad_norm
+    norm = float(torch.nn.utils.clip_grad_norm_(parameters, limit)) if parameters else 0.0
+    if not math.isfinite(norm):
+        raise RunStopped(f"the gradient norm is {norm} at loss {loss_value:.4g}; lower update.lr or look at the batch")
+    optimizer.step()
+    policy.after_update()
+    return {
+        "loss": loss_value,
+        "grad_norm": norm,
+        **{name: total / max(rows, 1) for name, (total, rows) in sums.items()},
+    }
+
+
+def blame(batch: Batch, wants: frozenset[str]) -> str:
+    """Name the columns that hold non-finite values."""
+    names = sorted({*batch.columns} | wants)
+    bad = [
+        n for n in names if isinstance(c := batch[n], Tensor) and c.is_floating_point() and not bool(c.isfinite().all())
+    ]
+    return f"non-finite columns: {', '.join(bad)}" if bad else "every column is finite, so the objective overflowed"

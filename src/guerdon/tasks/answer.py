@@ -1,0 +1,34 @@
+"""Finding the answer inside a response. Imports no torch.
+
+Idea
+    A response is prose around an answer. The answer is what stands in the last ``<tag>...</tag>``, or the last
+    number, or all of it.
+"""
+
+import math
+import re
+
+_NUMBER = re.compile(
+    r"(?<![\w.])(?P<top>[-+]?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?|[-+]?\.\d+)"
+    r"(?:\s?/\s?(?P<bottom>\d+(?:\.\d+)?))?"
+)
+
+
+def tagged(response: str, tag: str | None) -> str | None:
+    """What the last ``<tag>...</tag>`` holds, stripped; the whole response for no tag; None without a closed pair."""
+    if tag is None:
+        return response.strip()
+    end = response.rfind(f"</{tag}>")
+    start = response.rfind(f"<{tag}>", 0, max(end, 0))
+    return None if end < 0 or start < 0 else response[start + len(tag) + 2 : end].strip()
+
+
+def last_number(text: str) -> float | None:
+    """The last number of a text: ``1,234.5``, ``-2e3``, ``3/4`` (thousands separators dropped); None without one."""
+    numbers = list(_NUMBER.finditer(text.replace("\N{MINUS SIGN}", "-")))
+    if not numbers:
+        return None
+    found = numbers[-1]
+    value, bottom = float(found["top"].replace(",", "")), float(found["bottom"] or 1)
+    value = value / bottom if bottom else math.nan
+    return value if math.isfinite(value) else None

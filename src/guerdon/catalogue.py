@@ -81,7 +81,8 @@ def paper_facts(paper_id: str) -> dict[str, object]:
     """The constants of a paper's ``Paper(...)`` call, read from its source without importing it (no torch)."""
     path = papers_folder() / f"{paper_id}.py"
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    facts: dict[str, object] = {"id": paper_id}
+    facts: dict[str, object] = {"id": paper_id, "claims": 0, "proxies": []}
+    proxies = _proxies(tree)
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Paper":
             facts |= {
@@ -90,8 +91,24 @@ def paper_facts(paper_id: str) -> dict[str, object]:
                 if isinstance(word.value, ast.Constant) and word.arg
             }
             claims = next((word.value for word in node.keywords if word.arg == "claims"), None)
-            facts["claims"] = len(claims.elts) if isinstance(claims, (ast.Tuple, ast.List)) else 0
+            names = [item.id for item in getattr(claims, "elts", []) if isinstance(item, ast.Name)]
+            facts |= {"claims": len(names), "proxies": [name for name in names if name in proxies]}
     return facts
+
+
+def _proxies(tree: ast.Module) -> set[str]:
+    """Names of the functions under ``@claim(..., tier="proxy")``."""
+    return {
+        node.name
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef)
+        and any(isinstance(word, ast.Constant) and word.value == "proxy" for word in _decorations(node))
+    }
+
+
+def _decorations(node: ast.FunctionDef) -> list[ast.expr]:
+    calls = [call for call in node.decorator_list if isinstance(call, ast.Call)]
+    return [value for call in calls for value in (*call.args, *(word.value for word in call.keywords))]
 
 
 def load_paper(paper_id: str):
@@ -100,13 +117,9 @@ def load_paper(paper_id: str):
     Raises:
         GuerdonError: if there is no such paper; the message names the nearest ids.
     """
-    import difflib
+    from guerdon.serial import suggest
 
     name = paper_id.replace("-", "_").removeprefix("baseline_")
-    known = paper_ids()
-    if name not in known:
-        near = ", ".join(difflib.get_close_matches(name, known, n=3) or known[:5])
-        raise GuerdonError(
-            f"a paper must be one of the {len(known)} ids of `guerdon papers list`, got {paper_id!r}; nearest: {near}"
-        )
+    if name not in (known := paper_ids()):
+        raise GuerdonError(f"a paper must be an id of `guerdon papers list`, got {paper_id!r}{suggest(name, known)}")
     return importlib.import_module(f"guerdon.papers.{name}").paper

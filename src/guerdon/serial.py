@@ -7,9 +7,11 @@ import dataclasses
 import difflib
 import types
 import typing
+from collections.abc import Iterable
 from typing import Any
 
 from guerdon.catalogue import pieces
+from guerdon.describe import type_name
 from guerdon.errors import GuerdonError
 
 
@@ -68,23 +70,23 @@ def check_types(cls: type, values: dict[str, Any], where: str) -> None:
     """
     hints = typing.get_type_hints(cls)
     for key, value in values.items():
-        if not _fits(value, hints[key]):
-            expected = getattr(hints[key], "__name__", None) or str(hints[key])
-            raise GuerdonError(f"{where}.{key} must be {expected.replace('typing.', '')}, got {value!r}")
+        if not fits(value, hints[key]):
+            raise GuerdonError(f"{where}.{key} must be {type_name(hints[key])}, got {value!r}")
 
 
-def _fits(value: Any, hint: Any) -> bool:
+def fits(value: Any, hint: Any) -> bool:
+    """Whether a value is what an annotation asks for; an int is fine where a float is asked for."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if hint is Any:
         return True
     if origin in (typing.Union, types.UnionType):
-        return any(_fits(value, option) for option in arguments)
+        return any(fits(value, option) for option in arguments)
     if origin is typing.Literal:
         return value in arguments
     if origin is tuple:
         variadic = len(arguments) == 2 and arguments[1] is Ellipsis
         wanted = [arguments[0]] * len(value) if variadic and isinstance(value, tuple) else list(arguments)
-        return isinstance(value, tuple) and len(value) == len(wanted) and all(map(_fits, value, wanted))
+        return isinstance(value, tuple) and len(value) == len(wanted) and all(map(fits, value, wanted))
     if hint is float:
         return isinstance(value, (int, float)) and not isinstance(value, bool)
     if hint is int:
@@ -93,9 +95,11 @@ def _fits(value: Any, hint: Any) -> bool:
     return isinstance(value, kind) if isinstance(kind, type) else True
 
 
-def suggest(name: object, known: Any) -> str:
-    """``; did you mean X? known: A, B, C`` for an error message."""
+def suggest(name: object, known: Iterable[str]) -> str:
+    """``; did you mean X? known: A, B, C`` for an error message; of more than 24 names, the nearest six."""
     names = sorted(known)
     near = difflib.get_close_matches(str(name), names, n=1)
     hint = f"; did you mean {near[0]}?" if near else ";"
-    return f"{hint} known: {', '.join(names)}"
+    if len(names) <= 24:
+        return f"{hint} known: {', '.join(names) or 'none'}"
+    return f"{hint} nearest of {len(names)}: {', '.join(difflib.get_close_matches(str(name), names, n=6, cutoff=0.0))}"

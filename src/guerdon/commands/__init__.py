@@ -1,0 +1,1 @@
+"""One module per command of the command line: ``configure(parser)`` and ``run(arguments) -> exit code``."""

@@ -1,0 +1,169 @@
+"""Short texts that name a piece, for ``--task``, ``--policy``, ``--reward`` and every slot of a recipe.
+
+=============================  ===========================================================
+``token_tree``                 a piece by its class or file name, with its defaults
+``token_tree:depth=2,vocab=3`` with fields set; a text without ``=`` sets the first field
+``chain_sum``                  in a slot with a fallback piece, the value of its first field
+``{"piece": "TokenTree"}``     JSON, as a saved recipe has it
+=============================  ===========================================================
+"""
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from guerdon.describe import field_types, type_name
+from guerdon.errors import GuerdonError
+from guerdon.serial import fits, from_json, suggest, to_json
+
+if TYPE_CHECKING:
+    from guerdon.recipe import Recipe
+
+
+def short_name(cls: type) -> str:
+    """``token_tree`` for ``TokenTree``."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", cls.__name__).lower()
+
+
+def pieces_of(kind: type) -> dict[str, type]:
+    """Class name -> class of the pieces that are a ``kind``."""
+    from guerdon.catalogue import pieces
+
+    return {name: cls for name, cls in pieces().items() if issubclass(cls, kind)}
+
+
+def piece_class(name: str, kind: type = object) -> type:
+    """The piece with this class or short name.
+
+    Raises:
+        GuerdonError: if there is none; the message lists those of the kind.
+    """
+    known = pieces_of(kind)
+    for cls in known.values():
+        if name in (cls.__name__, short_name(cls), short_name(cls).replace("_", "-")):
+            return cls
+    raise GuerdonError(f"a {kind_name(kind)} must be a piece that guerdon has, got {name!r}{suggest(name, known)}")
+
+
+def kind_name(kind: type) -> str:
+    """``task`` for ``TaskSpec``."""
+    return "piece" if kind is object else kind.__name__.removesuffix("Spec").lower()
+
+
+def resolve(text: str, kind: type, where: str) -> Any:
+    """The piece that a text names.
+
+    Raises:
+        GuerdonError: if the text names no piece of this kind, or sets a field that the piece lacks.
+    """
+    text = text.strip()
+    if text.startswith("{"):
+        piece = from_json(_json(text, where), where)
+    else:
+        name, _, options = text.partition(":")
+        cls = piece_class(name, kind)
+        piece = from_json({"piece": cls.__name__, **read_options(options, cls, where)}, where)
+    if not isinstance(piece, kind):
+        raise GuerdonError(f"{where} must be a {kind_name(kind)}, got {type(piece).__name__}")
+    return piece
+
+
+def read_options(options: str, cls: type, where: str) -> dict[str, Any]:
+    """``depth=2,vocab=3`` as JSON data for the fields of ``cls``.
+
+    Raises:
+        GuerdonError: if a field is unknown or a value does not fit.
+    """
+    hints = field_types(cls)
+    values = {}
+    for number, item in enumerate(part for part in _split(options) if part):
+        key, equals, text = item.partition("=")
+        if not equals:
+            if number or not hints:
+                raise GuerdonError(f"{where}: options after a colon must be key=value, got {item!r}")
+            key, text = next(iter(hints)), item
+        if key not in hints:
+            raise GuerdonError(f"{where}: {cls.__name__} has no field {key!r}{suggest(key, hints)}")
+        values[key] = read_value(text, hints[key], f"{where}.{key}")
+    return values
+
+
+def read_value(text: str, hint: Any, where: str) -> Any:
+    """A flag's text as JSON data for a field annotated ``hint``.
+
+    Raises:
+        GuerdonError: if no reading of the text fits.
+    """
+    from guerdon.piece import Piece
+
+    for option in (hint, *_members(hint)):
+        if isinstance(option, type) and issubclass(option, Piece) and text.lower() not in ("none", "null"):
+            return to_json(resolve(text, option, where))
+    for reading in _readings(text, hint):
+        if fits(from_json(reading, where), hint):
+            return reading
+    raise GuerdonError(f"{where} must be {type_name(hint)}, got {text!r}")
+
+
+def _members(hint: Any) -> tuple[Any, ...]:
+    import types
+    import typing
+
+    return typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else ()
+
+
+def _readings(text: str, hint: Any) -> list[Any]:
+    """What a text may mean, the likeliest first."""
+    if hint is str:
+        return [text]
+    readings: list[Any] = []
+    try:
+        readings.append(json.loads(text))
+    except json.JSONDecodeError:
+        words = {"none": None, "true": True, "false": False, "inf": float("inf"), "-inf": float("-inf")}
+        if text.lower() in words:
+            readings.append(words[text.lower()])
+    return [*readings, text]
+
+
+def _json(text: str, where: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise GuerdonError(f"{where} must be JSON where it begins with a brace: {error}") from None
+
+
+def _split(options: str) -> list[str]:
+    """Cut at the commas that stand outside brackets, braces and quotes."""
+    parts, depth, quoted, start = [], 0, False, 0
+    for place, sign in enumerate(options):
+        quoted ^= sign == '"'
+        if not quoted:
+            depth += (sign in "[{(") - (sign in "]})")
+        if sign == "," and not quoted and depth == 0:
+            parts.append(options[start:place])
+            start = place + 1
+    return [*parts, options[start:]]
+
+
+def find_recipe(name: str, variant: str | None = None) -> "Recipe":
+    """The recipe of a paper or of a file.
+
+    Raises:
+        GuerdonError: if there is no such paper or variant, or the paper is no recipe.
+    """
+    from guerdon.catalogue import load_paper
+    from guerdon.recipe import Recipe
+
+    if name.endswith(".json") or Path(name).is_file():
+        return Recipe.load(name)
+    paper = load_paper(name)
+    if variant is not None and variant not in paper.compositions:
+        raise GuerdonError(f"{name} has no composition {variant!r}{suggest(variant, paper.compositions)}")
+    recipe = paper.recipe if variant is None else paper.compositions[variant]
+    if not isinstance(recipe, Recipe):
+        raise GuerdonError(
+            f"{name} is a {paper.kind} without a recipe to train; `guerdon papers show {name}` says more"
+        )
+    return recipe

@@ -1,0 +1,40 @@
+"""Write ``error_snapshots.json`` again: ``python tests/cli/write_snapshots.py``, then read the difference."""
+
+import contextlib
+import io
+import json
+import re
+from pathlib import Path
+
+from guerdon import cli
+
+LINES = """
+trian
+pieces
+papers list --jsn
+papers check nope
+papers show nope
+recipe nope
+recipe missing.json
+pieces show TokenMaen
+pieces list --slot advantage
+""".strip().splitlines()
+
+
+def stable(sentence: str) -> str:
+    """The sentence without the lists that grow with the catalogue."""
+    return re.sub(r"(known|nearest of \d+): .*", "known: ...", sentence.rstrip("\n"))
+
+
+def main() -> None:
+    sentences = {}
+    for line in LINES:
+        said = io.StringIO()
+        with contextlib.redirect_stderr(said):
+            assert cli.main(line.split()) == 2, line
+        sentences[line] = stable(said.getvalue())
+    Path(__file__).with_name("error_snapshots.json").write_text(json.dumps(sentences, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -20,7 +20,8 @@ from guerdon.errors import GuerdonError
 from guerdon.piece import Aggregation
 
 
-def _mask(batch: Batch) -> Tensor:
+def trained(batch: Batch) -> Tensor:
+    """Boolean ``[action]``: ``action.mask``, or every row where there is no such column."""
     if "action.mask" in batch:
         return batch["action.mask"]
     return torch.ones(batch.size("action"), dtype=torch.bool, device=batch.device)
@@ -49,7 +50,7 @@ class TokenMean(Aggregation):
         """Weights ``[level]``; coarser levels are averaged."""
         if not _is_action(batch, level):
             return _mean_of_rows(batch, level)
-        mask = _mask(batch)
+        mask = trained(batch)
         return mask.float() / mask.sum().clamp(min=1)
 
 
@@ -64,7 +65,7 @@ class SeqMeanTokenSum(Aggregation):
         """Weights ``[level]``; coarser levels are averaged."""
         if not _is_action(batch, level):
             return _mean_of_rows(batch, level)
-        mask = _mask(batch)
+        mask = trained(batch)
         return mask.float() / max(_trajectories(batch, mask, self.count_empty), 1)
 
 
@@ -79,7 +80,7 @@ class SeqMeanTokenMean(Aggregation):
         """Weights ``[level]``; coarser levels are averaged."""
         if not _is_action(batch, level):
             return _mean_of_rows(batch, level)
-        mask = _mask(batch)
+        mask = trained(batch)
         length = batch.up(mask, segment.count_true, "action", "traj").clamp(min=1)
         return (
             mask.float() / batch.down(length, "traj", "action") / max(_trajectories(batch, mask, self.count_empty), 1)
@@ -104,4 +105,4 @@ class SumOverLength(Aggregation):
         if not _is_action(batch, level):
             return _mean_of_rows(batch, level)
         trajectories = max(batch.size("traj"), 1) if self.per_trajectory else 1
-        return _mask(batch).float() / (self.length * trajectories)
+        return trained(batch).float() / (self.length * trajectories)

@@ -65,7 +65,7 @@ class Trainer:
     def state_of(self, place: str) -> Any:
         """The state module of the piece at a place of the recipe, or None."""
         key = place.replace(".", "/")
-        return self.states[key] if key in self.states else None  # noqa: SIM401 (a ModuleDict has no get)
+        return self.states[key] if key in self.states else None
 
     def train_step(self) -> tuple[Batch, dict[str, float]]:
         """One turn of the loop: collect, score, credit, update.

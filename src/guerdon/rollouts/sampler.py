@@ -1,0 +1,158 @@
+"""Sampling responses from a language model: temperature, top-p, top-k, stop strings, log-probs of what was sampled.
+
+Maths
+    Token t of trajectory i is drawn by inverse CDF from ``softmax(z / temperature)`` (truncated and renormalised),
+    at the uniform number ``u(seed_i, t)`` of a counter-based generator. A response therefore depends on the seed
+    of its trajectory alone, not on which other responses share the batch.
+Reads
+    ``LanguageModel.prefill``; any object with ``generate`` of the same shape can take its place (vLLM).
+Deviations
+    Temperature 0 means greedy; its behaviour log-prob is 0, the log of probability 1.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from guerdon.errors import GuerdonError
+from guerdon.piece import Piece
+from guerdon.policies.language_model import LanguageModel
+
+
+@dataclass(frozen=True)
+class Sampling(Piece):
+    """How tokens are drawn."""
+
+    max_tokens: int = 32
+    """Generation budget per response; a response that reaches it without ending is truncated."""
+    temperature: float = 1.0
+    """Divides the logits; 0 is greedy."""
+    top_p: float = 1.0
+    """Keep the smallest set of tokens whose probability reaches this."""
+    top_k: int = 0
+    """Keep this many most probable tokens; 0 keeps all."""
+    stop: tuple[str, ...] = ()
+    """Texts that end a response. They are not part of the response text; their tokens are."""
+
+    def __post_init__(self) -> None:
+        if self.max_tokens < 1 or self.temperature < 0 or not 0 < self.top_p <= 1 or self.top_k < 0:
+            raise GuerdonError(
+                f"Sampling needs max_tokens >= 1, temperature >= 0, 0 < top_p <= 1 and top_k >= 0, got {self}"
+            )
+
+
+@dataclass(frozen=True)
+class Completion:
+    """One sampled response."""
+
+    ids: Tensor
+    """Sampled token ids, the end-of-sequence token included, int64 ``[tokens]``."""
+    logprobs: Tensor
+    """Log-probability of each under the distribution it was drawn from, ``[tokens]``."""
+    text: str
+    """The response text, up to a stop string."""
+    truncated: bool
+    """Whether the budget ended it."""
+
+
+class Sampler(Protocol):
+    """What a rollout needs: prompts, how many responses each, and a seed per response."""
+
+    def generate(self, prompts: Sequence[Tensor], repeats: int, seeds: Tensor, how: Sampling) -> list[Completion]:
+        """``len(prompts) * repeats`` completions, a prompt's next to each other; ``seeds`` is int64 of that length."""
+        ...
+
+
+def uniform(seeds: Tensor, position: int) -> Tensor:
+    """Numbers in (0, 1), float64 ``[rows]``, from a splitmix64 hash of (seed, position)."""
+    step = (position + 1) * 0x9E3779B97F4A7C15 % 2**64
+    x = seeds + (step - 2**64 if step >= 2**63 else step)
+    x = (x ^ _shift(x, 30)) * -4658895280553007687
+    x = (x ^ _shift(x, 27)) * -7723592293110705685
+    x = x ^ _shift(x, 31)
+    return (_shift(x, 11).to(torch.float64) + 0.5) * 2.0**-53
+
+
+def _shift(x: Tensor, by: int) -> Tensor:
+    """Logical right shift of int64 (torch's is arithmetic)."""
+    return (x >> by) & ((1 << (64 - by)) - 1)
+
+
+def draw(logits: Tensor, uniforms: Tensor, how: Sampling) -> tuple[Tensor, Tensor]:
+    """One token per row of ``[rows, vocab]`` and its log-prob under the distribution sampled from."""
+    if how.temperature == 0:
+        return logits.argmax(-1), logits.new_zeros(len(logits))
+    logprobs = truncate((logits.float() / how.temperature).log_softmax(-1), how)
+    cdf = logprobs.exp().to(torch.float64).cumsum(-1)
+    # Scaling by the last entry keeps rounding from pointing past the last token with probability.
+    choice = torch.searchsorted(cdf, (uniforms * cdf[:, -1])[:, None], right=False)
+    return choice[:, 0], logprobs.gather(1, choice)[:, 0]
+
+
+def truncate(logprobs: Tensor, how: Sampling) -> Tensor:
+    """Apply top-k then top-p to ``[rows, vocab]`` log-probs and renormalise; excluded tokens get -inf."""
+    if how.top_k:
+        kth = logprobs.topk(min(how.top_k, logprobs.shape[1])).values[:, -1:]
+        logprobs = logprobs.masked_fill(logprobs < kth, -torch.inf).log_softmax(-1)
+    if how.top_p < 1:
+        ordered, order = logprobs.sort(descending=True)
+        before = ordered.exp().cumsum(-1) - ordered.exp()
+        dropped = torch.zeros_like(before, dtype=torch.bool).scatter(1, order, before >= how.top_p)
+        logprobs = logprobs.masked_fill(dropped, -torch.inf).log_softmax(-1)
+    return logprobs
+
+
+class LocalSampler:
+    """Samples in this process. Each prompt is prefilled once; finished responses leave the batch."""
+
+    def __init__(self, policy: LanguageModel) -> None:
+        self.policy = policy
+
+    @torch.no_grad()
+    def generate(self, prompts: Sequence[Tensor], repeats: int, seeds: Tensor, how: Sampling) -> list[Completion]:
+        """See ``Sampler``."""
+        device = self.policy.device
+        state = self.policy.prefill(prompts)
+        rows = torch.arange(len(prompts), device=device).repeat_interleave(repeats)
+        state.keep(rows)
+        seeds, row = seeds.to(device), torch.arange(len(rows), device=device)
+        ids = torch.full((len(rows), how.max_tokens), self.policy.tokenizer.pad_id, device=device)
+        logprobs = torch.zeros((len(rows), how.max_tokens), device=device)
+        length = torch.full((len(rows),), how.max_tokens, device=device)
+        ended = torch.zeros(len(rows), dtype=torch.bool, device=device)
+        for position in range(how.max_tokens):
+            tokens, chosen = draw(state.logits, uniform(seeds[row], position), how)
+            ids[row, position], logprobs[row, position] = tokens, chosen.float()
+            done = tokens == self.policy.tokenizer.eos_id
+            if how.stop:
+                done = done | self._stopped(ids[row, : position + 1], how)
+            length[row[done]], ended[row[done]] = position + 1, True
+            alive = (~done).nonzero()[:, 0]
+            if len(alive) == 0 or position + 1 == how.max_tokens:
+                break
+            if len(alive) < len(row):
+                state.keep(alive)
+                row, tokens = row[alive], tokens[alive]
+            state.advance(tokens)
+        return self._completions(ids.cpu(), logprobs.cpu(), length.tolist(), ended.tolist(), how)
+
+    def _stopped(self, ids: Tensor, how: Sampling) -> Tensor:
+        # A stop string spans at most as many tokens as it has bytes, plus the one it may start inside.
+        window = max(len(stop.encode()) for stop in how.stop) + 1
+        texts = [self.policy.tokenizer.decode(row) for row in ids[:, -window:].tolist()]
+        return torch.tensor([any(stop in text for stop in how.stop) for text in texts], device=ids.device)
+
+    def _completions(
+        self, ids: Tensor, logprobs: Tensor, length: list[int], ended: list[bool], how: Sampling
+    ) -> list[Completion]:
+        out = []
+        for row, tokens in enumerate(length):
+            text = self.policy.tokenizer.decode(ids[row, :tokens].tolist())
+            for stop in how.stop:
+                text = text.partition(stop)[0]
+            # Cloned, so that a kept completion does not hold the whole batch in memory.
+            out.append(Completion(ids[row, :tokens].clone(), logprobs[row, :tokens].clone(), text, not ended[row]))
+        return out

@@ -2,23 +2,20 @@
 
 Every function takes ``values`` of shape ``[child, ...]``, ``index`` of shape ``[child]`` (the segment
 of each row, ``0 <= index < size``) and ``size`` (the number of segments, so empty ones exist).
-Reductions return ``[size, ...]``; scans, softmax and ranks return ``[child, ...]``.
+Reductions return ``[size, ...]``; scans, softmax and ranks return ``[child, ...]``. ``quantile`` and
+``rank`` sort, so they take ``[child]`` only.
 
 ``where`` is an optional boolean ``[child]``: rows where it is false do not exist for the result.
 Masked rows may hold NaN: neither the value nor the gradient of the result sees them. An empty
 segment gives 0 for ``sum``, ``mean``, ``var`` and ``std``, ``fill`` for ``max``/``min``, ``-inf``
 for ``logsumexp``. Segments need not be contiguous; scans follow row order inside each segment.
+
+Statistics of integers and booleans are computed in the default float type, those of half precision in
+float32: a bfloat16 sum would stop growing at 256 rows. ``sum`` of integers stays an integer.
 """
 
 import torch
 from torch import Tensor
-
-
-def _masked(values: Tensor, where: Tensor | None, fill: float = 0.0) -> Tensor:
-    """Replace masked rows by ``fill`` (a select, not a product, so NaN does not leak into gradients)."""
-    if where is None:
-        return values
-    return torch.where(_like(where, values), values, torch.full_like(values, fill))
 
 
 def _like(rows: Tensor, values: Tensor) -> Tensor:
@@ -26,14 +23,49 @@ def _like(rows: Tensor, values: Tensor) -> Tensor:
     return rows.reshape(rows.shape + (1,) * (values.dim() - 1))
 
 
+def _masked(values: Tensor, where: Tensor | None, fill: float = 0) -> Tensor:
+    """Replace masked rows by ``fill`` (a select, not a product, so NaN does not leak into gradients)."""
+    return values if where is None else torch.where(_like(where, values), values, fill)
+
+
+def _spread(values: Tensor, index: Tensor) -> Tensor:
+    """``values[index]``; several times faster than indexing, forward and backward."""
+    return values.index_select(0, index)
+
+
 def _floating(values: Tensor) -> Tensor:
+    if values.dtype in (torch.float16, torch.bfloat16):
+        return values.float()
     return values if values.is_floating_point() else values.to(torch.get_default_dtype())
+
+
+def _divided(total: Tensor, number: Tensor) -> Tensor:
+    """``total / number``, 0 where ``number <= 0``; ``number`` is one integer per row of ``total``."""
+    positive = _like(number > 0, total)
+    return torch.where(positive, total / _like(number.clamp(min=1).to(total.dtype), total), 0.0)
+
+
+def _anchored(values: Tensor, index: Tensor, size: int, where: Tensor | None) -> tuple[Tensor, Tensor]:
+    """(values less their segment's maximum, 0 where masked; that maximum ``[size, ...]``, 0 if not finite).
+
+    Statistics of these differences are exact for equal values: no rounding error is left that a division by
+    a zero standard deviation could blow up.
+    """
+    peak = max(values.detach(), index, size, where).nan_to_num(0.0, 0.0, 0.0)
+    return _masked(values - _spread(peak, index), where), peak
+
+
+def _order(index: Tensor) -> Tensor | None:
+    """Rows sorted by segment, row order kept inside; None if they already are, as in every ``Batch``."""
+    if len(index) < 2 or bool((index[1:] >= index[:-1]).all()):
+        return None
+    return torch.argsort(index, stable=True)
 
 
 def count(index: Tensor, size: int, where: Tensor | None = None) -> Tensor:
     """Rows per segment, ``[size]``, int64."""
     ones = torch.ones_like(index) if where is None else where.to(index.dtype)
-    return torch.zeros(size, dtype=index.dtype, device=index.device).index_add(0, index, ones)
+    return torch.zeros(size, dtype=index.dtype, device=index.device).index_add_(0, index, ones)
 
 
 def count_true(values: Tensor, index: Tensor, size: int) -> Tensor:
@@ -42,187 +74,194 @@ def count_true(values: Tensor, index: Tensor, size: int) -> Tensor:
 
 
 def sum(values: Tensor, index: Tensor, size: int, where: Tensor | None = None) -> Tensor:
-    """Sum per segment."""
-    out = values.new_zeros((size, *values.shape[1:]))
-    return out.index_add(0, index, _masked(values, where))
+    """Sum per segment; booleans are counted."""
+    values = values.long() if values.dtype == torch.bool else values
+    values = _floating(values) if values.is_floating_point() else values
+    return values.new_zeros((size, *values.shape[1:])).index_add(0, index, _masked(values, where))
 
 
 def mean(values: Tensor, index: Tensor, size: int, where: Tensor | None = None) -> Tensor:
-    """Arithmetic mean per segment; 0 where the segment is empty."""
-    values = _floating(values)
-    number = count(index, size, where).clamp(min=1).to(values.dtype)
-    return sum(values, index, size, where) / _like(number, values)
+    """Arithmetic mean per segment; 0 where the segment is empty. The mean of equal values is that value, exactly."""
+    shifted, anchor = _anchored(_floating(values), index, size, where)
+    return _divided(sum(shifted, index, size), count(index, size, where)) + anchor
 
 
 def var(values: Tensor, index: Tensor, size: int, where: Tensor | None = None, ddof: int = 1) -> Tensor:
-    """Variance per segment with ``n - ddof`` in the denominator; 0 where ``n <= ddof``.
-
-    A segment of equal values gives exactly 0: the values are centred on the segment's first value
-    before the mean is taken, so no rounding error survives.
-    """
-    values = _floating(values)
-    anchor = first(values.detach(), index, size, where)[index]
-    shifted = _masked(values - anchor, where)
-    centred = _masked(shifted - mean(shifted, index, size, where)[index], where)
-    free = count(index, size, where) - ddof
-    total = sum(centred * centred, index, size)
-    return torch.where(_like(free > 0, total), total / _like(free.clamp(min=1).to(values.dtype), total), total * 0)
+    """Variance per segment with ``n - ddof`` in the denominator; 0 where ``n <= ddof``, and for equal values."""
+    shifted, _ = _anchored(_floating(values), index, size, where)
+    number = count(index, size, where)
+    centered = _masked(shifted - _spread(_divided(sum(shifted, index, size), number), index), where)
+    return _divided(sum(centered * centered, index, size), number - ddof)
 
 
 def std(values: Tensor, index: Tensor, size: int, where: Tensor | None = None, ddof: int = 1) -> Tensor:
     """Standard deviation per segment; 0 (with gradient 0) where the variance is 0 or undefined."""
     variance = var(values, index, size, where, ddof)
     positive = variance > 0
-    return torch.where(positive, torch.where(positive, variance, torch.ones_like(variance)).sqrt(), variance * 0)
+    return torch.where(positive, torch.where(positive, variance, 1.0).sqrt(), variance.detach())
 
 
 def max(values: Tensor, index: Tensor, size: int, where: Tensor | None = None, fill: float = -torch.inf) -> Tensor:
     """Maximum per segment; ``fill`` where the segment is empty. Ties share the gradient."""
-    return _extreme(values, index, size, where, fill, "amax")
+    return _extreme(values, index, size, where, fill, "amax", -torch.inf)
 
 
 def min(values: Tensor, index: Tensor, size: int, where: Tensor | None = None, fill: float = torch.inf) -> Tensor:
     """Minimum per segment; ``fill`` where the segment is empty. Ties share the gradient."""
-    return _extreme(values, index, size, where, fill, "amin")
+    return _extreme(values, index, size, where, fill, "amin", torch.inf)
 
 
-def _extreme(values: Tensor, index: Tensor, size: int, where: Tensor | None, fill: float, reduce: str) -> Tensor:
-    values = _floating(values)
-    if where is not None:
-        values, index = values[where], index[where]
-    start = values.new_zeros((size, *values.shape[1:]))
-    rows = _like(index, values).expand_as(values)
-    out = start.scatter_reduce(0, rows, values, reduce, include_self=False)
-    empty = count(index, size) == 0
-    return torch.where(_like(empty, out), torch.full_like(out, fill), out)
+def _extreme(
+    values: Tensor, index: Tensor, size: int, where: Tensor | None, fill: float, reduce: str, start: float
+) -> Tensor:
+    values = _masked(_floating(values), where, start)
+    # A finite start would tie with the result (include_self=False ignores it in the value, not in the gradient).
+    out = values.new_full((size, *values.shape[1:]), start)
+    out = out.scatter_reduce(0, _like(index, values).expand_as(values), values, reduce)
+    return out if fill == start else torch.where(_like(count(index, size, where) > 0, out), out, fill)
 
 
 def logsumexp(values: Tensor, index: Tensor, size: int, where: Tensor | None = None) -> Tensor:
-    """log sum exp per segment; ``-inf`` where the segment is empty."""
-    values = _floating(values)
-    if where is not None:
-        values, index = values[where], index[where]
+    """log sum exp per segment; ``-inf`` (with gradient 0) where the segment is empty or all ``-inf``."""
+    values = _masked(_floating(values), where, -torch.inf)
     peak = max(values.detach(), index, size)
-    peak = torch.where(peak.isfinite(), peak, torch.zeros_like(peak))
-    return sum((values - peak[index]).exp(), index, size).log() + peak
+    peak = torch.where(peak.isfinite(), peak, 0.0)
+    total = sum((values - _spread(peak, index)).exp(), index, size)
+    return torch.where(total > 0, torch.where(total > 0, total, 1.0).log() + peak, -torch.inf)
 
 
 def softmax(values: Tensor, index: Tensor, size: int, where: Tensor | None = None) -> Tensor:
     """Softmax inside each segment, ``[child, ...]``; masked rows get 0."""
     values = _masked(_floating(values), where, -torch.inf)
     peak = max(values.detach(), index, size)
-    peak = torch.where(peak.isfinite(), peak, torch.zeros_like(peak))
-    weight = _masked((values - peak[index]).exp(), where)
+    peak = torch.where(peak.isfinite(), peak, 0.0)
+    weight = (values - _spread(peak, index)).exp()
     total = sum(weight, index, size)
-    return weight / torch.where(total > 0, total, torch.ones_like(total))[index]
+    return weight / _spread(torch.where(total > 0, total, 1.0), index)
 
 
 def first(values: Tensor, index: Tensor, size: int, where: Tensor | None = None) -> Tensor:
     """The first row of each segment; 0 where the segment is empty."""
-    return _pick(values, index, size, where, "amin")
+    return _pick(values, index, size, where, "amin", len(index))
 
 
 def last(values: Tensor, index: Tensor, size: int, where: Tensor | None = None) -> Tensor:
     """The last row of each segment; 0 where the segment is empty."""
-    return _pick(values, index, size, where, "amax")
+    return _pick(values, index, size, where, "amax", -1)
 
 
-def _pick(values: Tensor, index: Tensor, size: int, where: Tensor | None, reduce: str) -> Tensor:
-    rows = torch.arange(len(index), device=index.device)
-    if where is not None:
-        rows, index = rows[where], index[where]
-    chosen = torch.full((size,), -1, dtype=torch.int64, device=index.device)
-    chosen = chosen.scatter_reduce(0, index, rows, reduce, include_self=False)
+def _pick(values: Tensor, index: Tensor, size: int, where: Tensor | None, reduce: str, none: int) -> Tensor:
     if len(values) == 0:
         return values.new_zeros((size, *values.shape[1:]))
-    picked = values[chosen.clamp(min=0)]
-    return torch.where(_like(chosen >= 0, picked), picked, torch.zeros_like(picked))
+    rows = _masked(torch.arange(len(index), device=index.device), where, none)
+    chosen = rows.new_full((size,), none).scatter_reduce(0, index, rows, reduce)
+    picked = _spread(values, chosen.clamp(0, len(values) - 1))
+    return torch.where(_like(chosen != none, picked), picked, torch.zeros_like(picked))
 
 
 def position(index: Tensor, size: int) -> Tensor:
     """Row number inside its segment, counted from 0, in row order, ``[child]``."""
-    order = torch.argsort(index, stable=True)
-    starts = torch.cumsum(count(index, size), 0) - count(index, size)
-    ranks = torch.empty_like(index)
-    ranks[order] = torch.arange(len(index), device=index.device) - starts[index[order]]
-    return ranks
+    order = _order(index)
+    number = count(index, size)
+    starts = _spread(torch.cumsum(number, 0) - number, index)
+    rows = torch.arange(len(index), device=index.device)
+    if order is None:
+        return rows - starts
+    return torch.empty_like(index).index_copy_(0, order, rows) - starts
 
 
 def leave_one_out_mean(values: Tensor, index: Tensor, size: int, where: Tensor | None = None) -> Tensor:
     """Mean of the *other* rows of the segment, ``[child, ...]``; 0 where there is no other row."""
-    values = _floating(values)
-    kept = _masked(values, where)
-    others = count(index, size, where)[index] - (1 if where is None else where.to(index.dtype))
-    total = sum(kept, index, size)[index] - kept
-    return torch.where(_like(others > 0, total), total / _like(others.clamp(min=1).to(values.dtype), total), total * 0)
+    shifted, anchor = _anchored(_floating(values), index, size, where)
+    others = _spread(count(index, size, where), index) - (1 if where is None else where.to(index.dtype))
+    total = _spread(sum(shifted, index, size), index) - shifted
+    return torch.where(_like(others > 0, total), _divided(total, others) + _spread(anchor, index), 0.0)
 
 
 def quantile(values: Tensor, index: Tensor, size: int, q: float, where: Tensor | None = None) -> Tensor:
     """Quantile per segment of 1-D values with linear interpolation (numpy's default); 0 where empty."""
-    values = _floating(values)
-    if where is not None:
-        values, index = values[where], index[where]
-    by_value = torch.argsort(values, stable=True)
-    order = by_value[torch.argsort(index[by_value], stable=True)]
-    number = count(index, size)
-    start = torch.cumsum(number, 0) - number
+    values = _masked(_floating(values), where, torch.inf)
     if len(values) == 0:
         return values.new_zeros(size)
+    by_value = torch.argsort(values, stable=True)
+    ordered = _spread(values, _spread(by_value, torch.argsort(_spread(index, by_value), stable=True)))
+    rows, number = count(index, size), count(index, size, where)
+    start = torch.cumsum(rows, 0) - rows
     place = q * (number - 1).clamp(min=0).to(values.dtype)
     low = place.floor().to(torch.int64)
     high = torch.minimum(low + 1, (number - 1).clamp(min=0))
-    ordered = values[order]
-    at = lambda offset: ordered[(start + offset).clamp(max=len(values) - 1)]  # noqa: E731
-    return torch.where(number > 0, torch.lerp(at(low), at(high), place - low), values.new_zeros(()))
+    below, above = (_spread(ordered, (start + offset).clamp(max=len(values) - 1)) for offset in (low, high))
+    return torch.where(number > 0, torch.lerp(below, above, place - low), 0.0)
 
 
 def rank(values: Tensor, index: Tensor, size: int) -> Tensor:
-    """Rank of each row inside its segment by ascending value, from 0, ties by row order, ``[child]``."""
+    """Rank of each row inside its segment by ascending 1-D value, from 0, ties by row order, ``[child]``."""
     by_value = torch.argsort(values, stable=True)
-    out = torch.empty_like(index)
-    out[by_value] = position(index[by_value], size)
-    return out
+    return torch.empty_like(index).index_copy_(0, by_value, position(_spread(index, by_value), size))
 
 
 def discounted_sum(values: Tensor, index: Tensor, size: int, discount: float | Tensor) -> Tensor:
-    """Return to go inside each segment: ``y_t = x_t + discount_t * y_{t+1}``, ``[child]``.
+    """Return to go inside each segment: ``y_t = x_t + discount_t * y_{t+1}``, ``[child, ...]``.
 
     ``discount`` is a number or a ``[child]`` tensor (the factor on the *next* row's return).
     Computed by recursive doubling: ``ceil(log2(longest))`` vectorised passes, differentiable.
     """
     values = _floating(values)
-    length = len(values)
-    if length == 0:
+    if len(values) == 0:
         return values
-    factor = torch.as_tensor(discount, dtype=values.dtype, device=values.device).expand(length)
-    order = torch.argsort(index, stable=True)
-    total, factor, segment = values[order], factor[order], index[order]
     longest = int(count(index, size).max())
+    order = _order(index)
+    if order is None:
+        return _scan(values, index, longest, discount)
+    if isinstance(discount, Tensor) and discount.dim():
+        discount = _spread(discount, order)
+    return torch.empty_like(values).index_copy(0, order, _scan(values[order], index[order], longest, discount))
+
+
+def _scan(total: Tensor, segment: Tensor, longest: int, factor: float | Tensor) -> Tensor:
+    """``discounted_sum`` of contiguous segments: after the pass of ``reach``, each row sums 2 ``reach`` rows."""
+    per_row = isinstance(factor, Tensor) and factor.dim() > 0
+    if isinstance(factor, Tensor):
+        factor = _like(factor.to(total.dtype), total) if per_row else factor.to(total.dtype)
     reach = 1
     while reach < longest:
-        same = segment[:-reach] == segment[reach:]
-        ahead = torch.where(same, factor[:-reach] * total[reach:], total.new_zeros(()))
-        total = torch.cat([total[:-reach] + ahead, total[-reach:]])
-        product = torch.where(same, factor[:-reach] * factor[reach:], factor.new_zeros(()))
-        factor = torch.cat([product, torch.zeros_like(factor[-reach:])])
+        same = _like(segment[:-reach] == segment[reach:], total)
+        # Rows of other segments are replaced before the product, so what they hold stays out of the gradient.
+        ahead = torch.where(same, total[reach:], 0.0)
+        here = factor[:-reach] if isinstance(factor, Tensor) and per_row else factor
+        total = torch.cat([total[:-reach] + here * ahead, total[-reach:]])
+        if isinstance(factor, Tensor) and per_row:
+            factor = torch.cat([factor[:-reach] * torch.where(same, factor[reach:], 0.0), factor[-reach:]])
+        else:
+            factor = factor * factor
         reach *= 2
-    return torch.empty_like(total).index_copy(0, order, total)
+    return total
 
 
 def cumsum(values: Tensor, index: Tensor, size: int) -> Tensor:
-    """Running sum inside each segment, the row itself included, ``[child]``."""
-    flipped = discounted_sum(values.flip(0), index.flip(0), size, 1.0)
-    return flipped.flip(0)
+    """Running sum inside each segment, the row itself included, ``[child, ...]``."""
+    values = _floating(values)
+    if len(values) == 0:
+        return values
+    longest = int(count(index, size).max())
+    order = _order(index)
+    if order is None:
+        return _scan(values.flip(0), index.flip(0), longest, 1.0).flip(0)
+    running = _scan(values[order].flip(0), index[order].flip(0), longest, 1.0).flip(0)
+    return torch.empty_like(values).index_copy(0, order, running)
 
 
 def shift(values: Tensor, index: Tensor, size: int, by: int = 1, fill: float = 0.0) -> Tensor:
     """The value ``by`` rows later in the same segment (earlier if negative); ``fill`` beyond the segment."""
-    order = torch.argsort(index, stable=True)
-    segment = index[order]
     length = len(index)
+    if length == 0:
+        return values
+    order = _order(index)
+    segment = index if order is None else index[order]
     source = torch.arange(length, device=index.device) + by
     inside = (source >= 0) & (source < length)
-    source = source.clamp(0, length - 1) if length else source
-    inside = inside & (segment[source] == segment)
-    moved = torch.where(_like(inside, values), values[order][source], torch.full_like(values, fill))
-    return torch.empty_like(moved).index_copy(0, order, moved)
+    source = source.clamp(0, length - 1)
+    inside = inside & (_spread(segment, source) == segment)
+    moved = _spread(values if order is None else values[order], source)
+    moved = torch.where(_like(inside, values), moved, torch.full_like(values, fill))
+    return moved if order is None else torch.empty_like(moved).index_copy(0, order, moved)

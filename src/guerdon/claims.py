@@ -72,7 +72,12 @@ def claim_name(claim: "Claim") -> str:
 def run_claim(paper_id: str, claim: "Claim", seed: int = 0) -> Outcome:
     """Run one claim. An exception is an outcome (verdict ``error``), so that one paper cannot hide the others."""
     started = time.perf_counter()
-    facts: dict[str, Any] = {"paper": paper_id, "claim": claim_name(claim), "sentence": claim.sentence, "tier": claim.tier}
+    facts: dict[str, Any] = {
+        "paper": paper_id,
+        "claim": claim_name(claim),
+        "sentence": claim.sentence,
+        "tier": claim.tier,
+    }
     try:
         evidence = claim(seed)
     except Exception as error:

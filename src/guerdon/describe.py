@@ -3,6 +3,7 @@
 import ast
 import dataclasses
 import inspect
+import json
 import textwrap
 import types
 import typing
@@ -77,6 +78,8 @@ def value_text(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, (tuple, list)):
         return "[" + ", ".join(value_text(item) for item in value) + "]"
+    if isinstance(value, dict):
+        return json.dumps(value)
     return value if isinstance(value, str) and value else repr(value)
 
 

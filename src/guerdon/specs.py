@@ -1,11 +1,12 @@
 """Short texts that name a piece, for ``--task``, ``--policy``, ``--reward`` and every slot of a recipe.
 
-=============================  ===========================================================
-``token_tree``                 a piece by its class or file name, with its defaults
-``token_tree:depth=2,vocab=3`` with fields set; a text without ``=`` sets the first field
-``chain_sum``                  in a slot with a fallback piece, the value of its first field
-``{"piece": "TokenTree"}``     JSON, as a saved recipe has it
-=============================  ===========================================================
+==============================  ==========================================================
+``token_tree``                  a piece by its class name or its short name, with its defaults
+``token_tree:depth=2,vocab=3``  with fields set
+``gym:CartPole-v1``             a text without ``=`` sets the first field
+``chain_sum:max_terms=2``       a data set of reasoning-gym and its own options
+``{"piece": "TokenTree"}``      JSON, as a saved recipe has it
+==============================  ==========================================================
 """
 
 import json
@@ -20,10 +21,17 @@ from guerdon.serial import fits, from_json, suggest, to_json
 if TYPE_CHECKING:
     from guerdon.recipe import Recipe
 
+ALIASES = {"tree": "TokenTree", "gym": "Gymnasium", "jsonl": "JsonlProblems"}
+"""Names that people type -> pieces."""
+
 
 def short_name(cls: type) -> str:
     """``token_tree`` for ``TokenTree``."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", cls.__name__).lower()
+
+
+def _names(cls: type) -> tuple[str, ...]:
+    return cls.__name__, short_name(cls), short_name(cls).replace("_", "-")
 
 
 def pieces_of(kind: type) -> dict[str, type]:
@@ -40,10 +48,13 @@ def piece_class(name: str, kind: type = object) -> type:
         GuerdonError: if there is none; the message lists those of the kind.
     """
     known = pieces_of(kind)
+    wanted = ALIASES.get(name, name)
     for cls in known.values():
-        if name in (cls.__name__, short_name(cls), short_name(cls).replace("_", "-")):
+        if wanted in _names(cls):
             return cls
-    raise GuerdonError(f"a {kind_name(kind)} must be a piece that guerdon has, got {name!r}{suggest(name, known)}")
+    names = [*known] if kind is object else [short_name(cls) for cls in known.values()]
+    names += generators() if kind_name(kind) == "task" else []
+    raise GuerdonError(f"a {kind_name(kind)} must be one that guerdon has, got {name!r}{suggest(name, names)}")
 
 
 def kind_name(kind: type) -> str:
@@ -62,6 +73,8 @@ def resolve(text: str, kind: type, where: str) -> Any:
         piece = from_json(_json(text, where), where)
     else:
         name, _, options = text.partition(":")
+        if (first := generator_of(name, kind)) is not None:
+            name, options = first, f"{name},{options}"
         cls = piece_class(name, kind)
         piece = from_json({"piece": cls.__name__, **read_options(options, cls, where)}, where)
     if not isinstance(piece, kind):
@@ -69,8 +82,26 @@ def resolve(text: str, kind: type, where: str) -> Any:
     return piece
 
 
+def generator_of(name: str, kind: type) -> str | None:
+    """The task that a data set of reasoning-gym belongs to; None for other names, and without the package."""
+    from guerdon.piece import TaskSpec
+
+    if not issubclass(TaskSpec, kind) or kind is object or any(name in _names(cls) for cls in pieces_of(kind).values()):
+        return None
+    return "ReasoningGym" if name in generators() else None
+
+
+def generators() -> list[str]:
+    """The data sets of reasoning-gym; none without the package."""
+    try:
+        from reasoning_gym.factory import DATASETS
+    except ModuleNotFoundError:
+        return []
+    return sorted(DATASETS)
+
+
 def read_options(options: str, cls: type, where: str) -> dict[str, Any]:
-    """``depth=2,vocab=3`` as JSON data for the fields of ``cls``.
+    """``depth=2,vocab=3`` as JSON data for the fields of ``cls``; where one is ``options``, it takes the other keys.
 
     Raises:
         GuerdonError: if a field is unknown or a value does not fit.
@@ -83,9 +114,12 @@ def read_options(options: str, cls: type, where: str) -> dict[str, Any]:
             if number or not hints:
                 raise GuerdonError(f"{where}: options after a colon must be key=value, got {item!r}")
             key, text = next(iter(hints)), item
-        if key not in hints:
+        if key in hints:
+            values[key] = read_value(text, hints[key], f"{where}.{key}")
+        elif "options" in hints:
+            values.setdefault("options", {})[key] = read_value(text, Any, f"{where}.options.{key}")
+        else:
             raise GuerdonError(f"{where}: {cls.__name__} has no field {key!r}{suggest(key, hints)}")
-        values[key] = read_value(text, hints[key], f"{where}.{key}")
     return values
 
 

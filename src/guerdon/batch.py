@@ -60,18 +60,19 @@ class Batch:
         parent = {"step": traj_of_step, "traj": group_of_traj}
         if step_of_token is not None:
             parent["token"] = step_of_token
-        last = int(group_of_traj[-1]) + 1 if len(group_of_traj) else 0
+        for child, index in parent.items():
+            if not isinstance(index, Tensor) or index.dtype != torch.int64 or index.dim() != 1:
+                got = f"{index.dtype} of shape {tuple(index.shape)}" if isinstance(index, Tensor) else type(index)
+                raise GuerdonError(f"{_above(child)}_of_{child} must be a 1-D int64 tensor, got {got}")
         sizes = {level: len(index) for level, index in parent.items()}
+        last = int(group_of_traj[-1]) + 1 if len(group_of_traj) else 0
         sizes["group"] = last if groups is None else groups
         for child, index in parent.items():
-            above = LEVELS[LEVELS.index(child) + 1]
-            if index.dtype != torch.int64 or index.dim() != 1:
+            above, rows = _above(child), sizes[_above(child)]
+            if len(index) and (int(index[0]) < 0 or int(index[-1]) >= rows or bool((index.diff() < 0).any())):
                 raise GuerdonError(
-                    f"{above}_of_{child} must be a 1-D int64 tensor, got {index.dtype} of shape {tuple(index.shape)}"
-                )
-            if len(index) and (int(index[0]) < 0 or int(index[-1]) >= sizes[above] or bool((index.diff() < 0).any())):
-                raise GuerdonError(
-                    f"{above}_of_{child} must be sorted and lie in 0..{sizes[above] - 1}; sort the rows by their parent"
+                    f"{above}_of_{child} must be sorted and name one of the {rows} rows of level {above}, "
+                    f"got {int(index.min())} to {int(index.max())}; sort the rows by their parent"
                 )
         return cls({}, parent, sizes, dict(run or {})).with_columns(columns)
 
@@ -95,12 +96,10 @@ class Batch:
         """The stored column that a read of ``name`` means: at its level, or a coarser one if it may be spread."""
         level, column = split_name(name)
         level = self._level(level)
-        for candidate in LEVELS[LEVELS.index(level) :]:
-            if f"{candidate}.{column}" in self.columns:
-                return f"{candidate}.{column}"
-            if is_extensive(column):
-                return None
-        return None
+        if level not in self.sizes:
+            return None
+        candidates = (level,) if is_extensive(column) else LEVELS[LEVELS.index(level) :]
+        return next((found for at in candidates if (found := f"{at}.{column}") in self.columns), None)
 
     def __contains__(self, name: str) -> bool:
         level, column = split_name(name)
@@ -118,13 +117,22 @@ class Batch:
         found = None if level == RUN else self._find(name)
         if found is None:
             have = sorted(self.run) if level == RUN else self.names(level)
-            raise GuerdonError(f"the batch has no column {name!r}; at level {level} it has {', '.join(have) or 'none'}")
+            raise GuerdonError(
+                f"the batch has no column {name!r}; at level {level} it has {', '.join(have) or 'none'}"
+                f"{self._not_spread(level, column)}"
+            )
         stored, written = self.columns[found], found.partition(".")[0]
         if written == self._level(level):
             return stored
         if isinstance(stored, Tensor):
             return self.down(stored, written, level)
         return [stored[row] for row in self.index(level, written).tolist()]
+
+    def _not_spread(self, level: str, column: str) -> str:
+        """The end of an error message if there is such a reward at a coarser level."""
+        coarser = LEVELS[LEVELS.index(self._level(level)) + 1 :] if is_extensive(column) else ()
+        found = [f"{at}.{column}" for at in coarser if f"{at}.{column}" in self.columns]
+        return f"; {found[0]} is not spread, because it is a sum: place it with a credit piece" if found else ""
 
     def names(self, level: str, prefix: str = "") -> list[str]:
         """Sorted column names of a level, without the level, that start with ``prefix``."""
@@ -135,16 +143,22 @@ class Batch:
         """A batch with these columns added or replaced.
 
         Raises:
-            GuerdonError: if a column's length is not the number of rows of its level.
+            GuerdonError: if a column is neither a tensor nor a list, or not as long as its level.
         """
         added = {}
         for name, column in columns.items():
             full = self._name(name)
             level = full.partition(".")[0]
-            rows = self.sizes.get(level)
-            got = column.shape[0] if isinstance(column, Tensor) and column.dim() else len(column)
-            if rows is None or got != rows:
-                raise GuerdonError(f"column {full!r} must have {rows} rows, one per {level}, got {got}")
+            if level not in self.sizes:
+                fix = "use with_run" if level == RUN else f"this batch has {', '.join(self.sizes)}"
+                raise GuerdonError(f"column {full!r} must be of a level that the batch has, got {level}; {fix}")
+            if not isinstance(column, (Tensor, list)) or (isinstance(column, Tensor) and not column.dim()):
+                got = "a tensor without axes" if isinstance(column, Tensor) else type(column).__name__
+                raise GuerdonError(f"column {full!r} must be a tensor with one row per {level}, or a list, got {got}")
+            if len(column) != self.sizes[level]:
+                raise GuerdonError(
+                    f"column {full!r} must have {self.sizes[level]} rows, one per {level}, got {len(column)}"
+                )
             added[full] = column
         return replace(self, columns={**self.columns, **added})
 
@@ -153,16 +167,27 @@ class Batch:
         return replace(self, run={**self.run, **facts})
 
     def index(self, child: str, parent: str) -> Tensor:
-        """The row of ``parent`` that each row of ``child`` belongs to, ``[child]``."""
+        """The row of ``parent`` that each row of ``child`` belongs to, ``[child]``.
+
+        Raises:
+            GuerdonError: if ``parent`` is finer than ``child``, or the batch lacks one of them.
+        """
         low, high = self._level(child), self._level(parent)
+        if low not in self.sizes or high not in self.sizes or LEVELS.index(low) > LEVELS.index(high):
+            raise GuerdonError(
+                f"a row's parent must be of a coarser level of the batch ({' < '.join(self._levels())}), "
+                f"got the {high} of a {low}"
+            )
         if low == high:
             return torch.arange(self.sizes[low], device=self.device)
-        level = low
-        rows = self.parent[level]
-        while LEVELS[LEVELS.index(level) + 1] != high:
-            level = LEVELS[LEVELS.index(level) + 1]
-            rows = self.parent[level][rows]
+        rows = self.parent[low]
+        while (low := _above(low)) != high:
+            rows = self.parent[low].index_select(0, rows)
         return rows
+
+    def _levels(self) -> list[str]:
+        """The levels of the batch, finest first."""
+        return [level for level in LEVELS if level in self.sizes]
 
     def up(self, values: Tensor, reduction: Reduction, child: str, parent: str, **options: Any) -> Tensor:
         """Reduce ``[child, ...]`` to ``[parent, ...]`` with a function of ``segment.py``."""
@@ -170,7 +195,7 @@ class Batch:
 
     def down(self, values: Tensor, parent: str, child: str) -> Tensor:
         """Spread ``[parent, ...]`` to ``[child, ...]``."""
-        return values[self.index(child, parent)]
+        return values.index_select(0, self.index(child, parent))
 
     @property
     def device(self) -> torch.device:
@@ -189,15 +214,22 @@ class Batch:
     def select(self, level: str, keep: Tensor) -> "Batch":
         """The rows of ``level`` where ``keep`` (boolean) holds, with all below them and the parents still used.
 
-        Order is kept. Parents left without children are dropped, except that a level above ``level``
-        keeps only rows that still have one.
+        Order is kept. Of the levels above, rows that are left without a child are dropped (a group whose
+        trajectories are all gone, or that had none); of those below, rows without children stay.
+
+        Raises:
+            GuerdonError: if ``keep`` is no boolean tensor with one entry per row of ``level``.
         """
         level = self._level(level)
-        masks = {level: keep.to(self.device)}
-        levels = [name for name in LEVELS if name in self.sizes]
+        if keep.dtype != torch.bool or keep.shape != (self.size(level),):
+            raise GuerdonError(
+                f"a selection must be boolean with one entry for each of {self.size(level)} rows of level {level}, "
+                f"got {keep.dtype} of shape {tuple(keep.shape)}"
+            )
+        masks, levels = {level: keep.to(self.device)}, self._levels()
         at = levels.index(level)
         for child in reversed(levels[:at]):
-            masks[child] = masks[levels[levels.index(child) + 1]][self.parent[child]]
+            masks[child] = masks[_above(child)].index_select(0, self.parent[child])
         for low, high in zip(levels[at:], levels[at + 1 :], strict=False):
             used = torch.zeros(self.sizes[high], dtype=torch.bool, device=self.device)
             used[self.parent[low][masks[low]]] = True
@@ -208,39 +240,55 @@ class Batch:
         rows = {level: mask.nonzero().squeeze(1) for level, mask in masks.items()}
         renumber = {level: torch.cumsum(mask, 0) - 1 for level, mask in masks.items()}
         parent = {
-            child: renumber[LEVELS[LEVELS.index(child) + 1]][index[rows[child]]] for child, index in self.parent.items()
+            child: renumber[_above(child)].index_select(0, index.index_select(0, rows[child]))
+            for child, index in self.parent.items()
         }
         columns = {}
         for name, column in self.columns.items():
             chosen = rows[name.partition(".")[0]]
-            columns[name] = column[chosen] if isinstance(column, Tensor) else [column[i] for i in chosen.tolist()]
+            columns[name] = (
+                column.index_select(0, chosen) if isinstance(column, Tensor) else [column[i] for i in chosen.tolist()]
+            )
         sizes = {level: len(chosen) for level, chosen in rows.items()}
         return replace(self, columns=columns, parent=parent, sizes=sizes)
+
+
+def _above(level: str) -> str:
+    """The level of a level's parents."""
+    return LEVELS[LEVELS.index(level) + 1]
 
 
 def concat(batches: Sequence[Batch]) -> Batch:
     """Put batches below one another. Groups stay apart; the first batch's ``run`` is kept.
 
     Raises:
-        GuerdonError: if the batches do not have the same columns.
+        GuerdonError: if there is no batch, or they do not have the same levels and columns.
     """
+    if not batches:
+        raise GuerdonError("batches to concatenate must be at least one, got none")
     first = batches[0]
-    names = set(first.columns)
     for other in batches[1:]:
-        if set(other.columns) != names:
-            odd = sorted(names ^ set(other.columns))
-            raise GuerdonError(f"batches to concatenate must have the same columns, these differ: {', '.join(odd)}")
+        if odd := sorted({*first.sizes, *first.columns} ^ {*other.sizes, *other.columns}):
+            raise GuerdonError(
+                f"batches to concatenate must have the same levels and columns, these differ: {', '.join(odd)}"
+            )
     parent = {}
     for child in first.parent:
-        above = LEVELS[LEVELS.index(child) + 1]
-        offset, parts = 0, []
+        offset, indices = 0, []
         for batch in batches:
-            parts.append(batch.parent[child] + offset)
-            offset += batch.sizes[above]
-        parent[child] = torch.cat(parts)
-    columns: dict[str, Column] = {}
-    for name, column in first.columns.items():
-        parts = [batch.columns[name] for batch in batches]
-        columns[name] = torch.cat(parts) if isinstance(column, Tensor) else [item for part in parts for item in part]
+            indices.append(batch.parent[child] + offset)
+            offset += batch.sizes[_above(child)]
+        parent[child] = torch.cat(indices)
+    columns = {name: _joined(name, [batch.columns[name] for batch in batches]) for name in first.columns}
     sizes = {level: sum(batch.sizes[level] for batch in batches) for level in first.sizes}
     return replace(first, columns=columns, parent=parent, sizes=sizes)
+
+
+def _joined(name: str, parts: Sequence[Column]) -> Column:
+    tensors = [part for part in parts if isinstance(part, Tensor)]
+    if not tensors:
+        return [item for part in parts for item in part]
+    if len({tuple(part.shape[1:]) if isinstance(part, Tensor) else None for part in parts}) > 1:
+        got = ", ".join(str(tuple(part.shape)) if isinstance(part, Tensor) else "a list" for part in parts)
+        raise GuerdonError(f"column {name!r} must have rows of one shape in all batches, got {got}")
+    return torch.cat(tensors)

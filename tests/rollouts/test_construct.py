@@ -4,7 +4,7 @@ import torch
 from guerdon import segment
 from guerdon.batch import Batch
 from guerdon.errors import GuerdonError
-from guerdon.policies.flow import Flow
+from guerdon.policies.flow import Flow, FlowPolicy, Table
 from guerdon.rng import Stream
 from guerdon.rollouts.construct import Construct, mixed
 from guerdon.solvers.construction import terminal_law
@@ -14,9 +14,8 @@ GRID = HyperGrid(side=4)
 
 
 def rolled(rollout: Construct, seed: int = 0) -> Batch:
-    policy = Flow().build(GRID, frozenset(), Stream((0,)))
-    with torch.no_grad():
-        policy.onward.logits.copy_(torch.randn(GRID.points, GRID.actions, generator=Stream((7,)).generator()))
+    logits = torch.randn(GRID.points, GRID.actions, generator=Stream((7,)).generator())
+    policy = FlowPolicy(GRID, Table(GRID, logits), None, torch.zeros(1), log_z_lr_scale=1.0)
     return rollout(GRID, policy, lambda count: [0] * count, Stream((seed,)))
 
 

@@ -21,7 +21,7 @@ from guerdon.metrics.seeds import mean_interval
 from guerdon.objective import Objective
 from guerdon.objectives.trajectory_balance import LogPartitionVariance, TrajectoryBalance
 from guerdon.paper import Evidence, Paper, claim
-from guerdon.policies.flow import Flow, FlowPolicy
+from guerdon.policies.flow import Flow, FlowPolicy, Table
 from guerdon.recipe import Recipe
 from guerdon.rng import Stream
 from guerdon.rollouts.construct import Construct
@@ -53,12 +53,8 @@ SEEDS = 4
 
 def exact_policy(task: HyperGrid) -> FlowPolicy:
     """The tabular policy whose every path is balanced."""
-    policy = Flow().build(task, frozenset(), Stream((0,))).double()
     logprobs, log_z = exact_flow(task, task.reward(task.states()))
-    with torch.no_grad():
-        policy.onward.logits.copy_(logprobs)
-        policy.log_z.fill_(log_z)
-    return policy
+    return FlowPolicy(task, Table(task, logprobs), None, log_z[None], log_z_lr_scale=1.0)
 
 
 def row_losses(term: TrajectoryBalance | LogPartitionVariance, log_scale: float, seed: int) -> torch.Tensor:

@@ -13,6 +13,7 @@ Deviations
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -25,12 +26,12 @@ from guerdon.rng import Stream
 
 
 class Table(nn.Module):
-    """One row of logits per state, all 0 at first (uniform over what is allowed)."""
+    """One row of logits ``[states, actions]`` per state, by default 0 (uniform over what is allowed)."""
 
-    def __init__(self, task: Any) -> None:
+    def __init__(self, task: Any, logits: Tensor | None = None) -> None:
         super().__init__()
         self.task = task
-        self.logits = nn.Parameter(torch.zeros(task.points, task.actions))
+        self.logits = nn.Parameter(torch.zeros(task.points, task.actions) if logits is None else logits)
 
     def forward(self, state: Tensor) -> Tensor:
         """``[n, D] -> [n, actions]``."""
@@ -45,7 +46,7 @@ class Encoded(nn.Module):
         self.task = task
         widths = (task.width, *hidden)
         layers: list[nn.Module] = []
-        for width, out in zip(widths, widths[1:], strict=False):
+        for width, out in pairwise(widths):
             layer = nn.Linear(width, out)
             with torch.no_grad():
                 layer.weight.copy_(torch.randn(layer.weight.shape, generator=generator) * (2 / width) ** 0.5)

@@ -17,7 +17,7 @@ test: $(VENV)/.dev
 	$(RUN) -m pytest -q
 
 docs: $(VENV)/.dev
-	$(VENV)/bin/cog -r -P README.md docs/*.md
+	$(VENV)/bin/cog -r -P -I docs README.md docs/*.md
 
 check:
 	bash .ci/run

@@ -79,16 +79,25 @@ def dispatch(arguments: Sequence[str]) -> int:
         print(f"guerdon {__version__}")
         return 0
     name = arguments[0]
+    parsed, rest = parser_of(name).parse_known_args(arguments[1:])
+    if rest and not getattr(parsed, "takes_recipe_flags", False):
+        raise GuerdonError(f"guerdon {name} does not know {' '.join(rest)}; see `guerdon {name} --help`")
+    parsed.rest = rest
+    return importlib.import_module(f"guerdon.commands.{name}").run(parsed)
+
+
+def parser_of(name: str) -> Parser:
+    """The parser of a command.
+
+    Raises:
+        GuerdonError: if there is no such command.
+    """
     if name not in COMMANDS:
         raise GuerdonError(f"a command must be one that guerdon has, got {name!r}{suggest(name, COMMANDS)}")
     command = importlib.import_module(f"guerdon.commands.{name}")
     parser = Parser(prog=f"guerdon {name}", description=command.__doc__)
     command.configure(parser)
-    parsed, rest = parser.parse_known_args(arguments[1:])
-    if rest and not getattr(parsed, "takes_recipe_flags", False):
-        raise GuerdonError(f"guerdon {name} does not know {' '.join(rest)}; see `guerdon {name} --help`")
-    parsed.rest = rest
-    return command.run(parsed)
+    return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:

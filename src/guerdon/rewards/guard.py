@@ -1,0 +1,244 @@
+"""Foreign scoring code, called so that it cannot hang, crash or poison a run.
+
+Idea
+    Scoring functions hang, raise, print without end, return None or NaN, and take the process with them. Each is
+    called in a worker process under a time limit that is enforced by killing the worker, so it holds for loops in C
+    and from any thread. Whatever goes wrong costs one sample: it is unscored (NaN) and the reason is kept.
+    A server process loads the function once and forks a worker in milliseconds, so a kill repeats no slow import.
+Reads
+    Nothing; ``verifier.py`` and ``function.py`` call it.
+Deviations
+    A guard against accidents, not a sandbox: the function runs with the rights of the user.
+"""
+
+import json
+import math
+import pickle
+import selectors
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from guerdon.errors import GuerdonError
+from guerdon.rewards import _worker
+from guerdon.rewards._pool import Job, Pool, Worker, pool
+
+Call = tuple[Any, ...] | Mapping[str, Any]
+"""Arguments of one sample: positional, or keywords."""
+CHUNK = 64
+"""Jobs given to a worker at a time."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one sample."""
+
+    value: float | dict[str, float]
+    """The score; NaN is unscored. A dict where the function returns named components."""
+    reason: str = ""
+    """Why (a part of) the value is NaN; empty where all is fine."""
+
+
+@dataclass(frozen=True)
+class Guard:
+    """``guard(function, calls)`` gives one ``Outcome`` per call, in order, whatever the function does."""
+
+    timeout: float = 10.0
+    """Seconds for one call. A call that imports modules gets them anew with each, up to ``start_timeout``."""
+    workers: int = 1
+    """Processes that call the function at the same time."""
+    isolate: bool = True
+    """Call in worker processes. False: in this process, which isolates exceptions and bad values, but cannot stop a
+    hang, survive a crash (``os._exit``, a segmentation fault), hold back output or bound memory."""
+    batched: bool = False
+    """The function takes each argument as a list and returns one score per sample. A batch that raises or runs out
+    of time is called again sample by sample."""
+    start_timeout: float = 120.0
+    """Seconds for loading the function."""
+    memory_mb: int | None = None
+    """Address space of a worker in MiB; None: no limit. Beyond it the function sees a MemoryError."""
+
+    def __post_init__(self) -> None:
+        if not (self.timeout > 0 and self.start_timeout > 0):
+            raise GuerdonError(f"a guard's time limits must be positive, got {self.timeout} and {self.start_timeout}")
+        if self.workers < 1:
+            raise GuerdonError(f"a guard needs at least 1 worker, got {self.workers}")
+
+    def __call__(self, function: Callable[..., Any] | str, calls: Sequence[Call]) -> list[Outcome]:
+        """Score every call; ``function`` is picklable or an import path ``package.module:name``.
+
+        Raises:
+            GuerdonError: if the function cannot be loaded. What goes wrong in a call is an outcome, not an error.
+        """
+        if not calls:
+            return []
+        arguments = [dict(call) if isinstance(call, Mapping) else call for call in calls]
+        if not self.isolate:
+            return _in_process(function, arguments, self.batched)
+        target = function if isinstance(function, str) else _pickled(function)
+        shared = pool(target, self.batched, self.memory_mb, self.start_timeout)
+        with shared.lock:
+            current = _Round(self, shared, arguments)
+            try:
+                return current.run()
+            except BaseException:
+                shared.idle.extend(current.busy)
+                shared.close()
+                raise
+
+
+def _pickled(function: Callable[..., Any]) -> bytes:
+    try:
+        return pickle.dumps(function, pickle.HIGHEST_PROTOCOL)
+    except Exception as error:
+        raise GuerdonError(
+            f"a scoring function must be picklable to run in a worker, got {_worker.explain(error)}; "
+            "define it at the top of a module"
+        ) from None
+
+
+def load(path: str) -> Callable[..., Any]:
+    """The function that ``package.module:name`` names.
+
+    Raises:
+        GuerdonError: if it cannot be loaded.
+    """
+    try:
+        return _worker.resolve(path)
+    except Exception as error:
+        raise GuerdonError(f"the scoring function {path!r} must load, got {_worker.explain(error)}") from error
+
+
+def _in_process(function: Callable[..., Any] | str, calls: list[Any], batched: bool) -> list[Outcome]:
+    called = load(function) if isinstance(function, str) else function
+
+    def attempt(arguments: Any) -> tuple[list[Outcome], str]:
+        try:
+            return [Outcome(*score) for score in _worker.attempt(called, arguments, batched)], ""
+        except (Exception, SystemExit) as error:
+            return [], _worker.explain(error)
+
+    if batched:
+        outcomes, reason = attempt(calls)
+        if not reason:
+            return outcomes
+    pairs = [attempt([call] if batched else call) for call in calls]
+    return [Outcome(math.nan, reason) if reason else outcomes[0] for outcomes, reason in pairs]
+
+
+class _Round:
+    """One pass over a list of calls: what is waiting, what is running, what has come back."""
+
+    def __init__(self, guard: Guard, shared: Pool, calls: list[Any]) -> None:
+        self.guard, self.pool, self.calls = guard, shared, calls
+        self.outcomes: list[Outcome] = [Outcome(math.nan, "not called")] * len(calls)
+        self.queue: deque[Job] = deque()
+        self.busy: list[Worker] = []
+
+    def run(self) -> list[Outcome]:
+        """One outcome per call. Each turn answers or fails at least one job, or waits for a deadline."""
+        size = math.ceil(len(self.calls) / self.guard.workers) if self.guard.batched else 1
+        for start in range(0, len(self.calls), size):
+            self._enqueue(list(range(start, min(start + size, len(self.calls)))))
+        while self.queue or self.busy:
+            self._dispatch()
+            for worker in self._readable():
+                self._read(worker)
+            now = time.monotonic()
+            for worker in [worker for worker in self.busy if now > worker.deadline]:
+                self._fail(worker, f"no score within {self.guard.timeout:g} s")
+        return self.outcomes
+
+    def _enqueue(self, samples: list[int]) -> None:
+        """Add a job; a sample whose arguments cannot be sent is unscored at once."""
+        arguments = [self.calls[sample] for sample in samples]
+        try:
+            data = pickle.dumps(arguments if self.guard.batched else arguments[0], pickle.HIGHEST_PROTOCOL)
+        except Exception as error:
+            self._give_up(samples, f"the arguments cannot be sent to a worker: {_worker.explain(error)}")
+            return
+        self.queue.append(Job(samples, data))
+
+    def _give_up(self, samples: list[int], reason: str) -> None:
+        """A failed sample is unscored; a failed batch is tried again sample by sample."""
+        if len(samples) == 1:
+            self.outcomes[samples[0]] = Outcome(math.nan, reason)
+            return
+        for sample in samples:
+            self._enqueue([sample])
+
+    def _dispatch(self) -> None:
+        """Give jobs to free workers."""
+        while self.queue and len(self.busy) < self.guard.workers:
+            worker = self.pool.worker()
+            share = math.ceil(len(self.queue) / (2 * self.guard.workers))
+            worker.jobs.extend(self.queue.popleft() for _ in range(min(share, CHUNK)))
+            self._restart_clock(worker)
+            self.busy.append(worker)
+            with suppress(OSError):  # a worker that died meanwhile is found when it is read
+                _worker.send(worker.sock, [(job.samples[0], job.data) for job in worker.jobs])
+
+    def _restart_clock(self, worker: Worker) -> None:
+        now = time.monotonic()
+        worker.deadline = now + self.guard.timeout
+        worker.limit = now + max(self.guard.start_timeout, self.guard.timeout)
+
+    def _readable(self) -> list[Worker]:
+        """Busy workers that have written something, waiting until the next deadline at most."""
+        if not self.busy:
+            return []
+        with selectors.DefaultSelector() as selector:
+            for worker in self.busy:
+                selector.register(worker.sock, selectors.EVENT_READ, worker)
+            patience = min(worker.deadline for worker in self.busy) - time.monotonic()
+            return [key.data for key, _ in selector.select(max(patience, 0.0) + 0.001)]
+
+    def _read(self, worker: Worker) -> None:
+        """Take in what a worker has written."""
+        try:
+            data = worker.sock.recv(1 << 16)
+        except OSError:
+            data = b""
+        if not data:
+            self._fail(worker, self.pool.how_it_ended(worker))
+            return
+        *lines, worker.buffer = (worker.buffer + data).split(b"\n")
+        try:
+            for line in lines:
+                self._take(worker, json.loads(line))
+        except (ValueError, LookupError, TypeError):
+            self._fail(worker, "the function wrote into the worker's connection")
+            return
+        if not worker.jobs:
+            self.busy.remove(worker)
+            self.pool.idle.append(worker)
+
+    def _take(self, worker: Worker, answer: dict[str, Any]) -> None:
+        """One line: a module was imported, or the running job is done."""
+        if "import" in answer:
+            if answer["import"] not in worker.imported:
+                worker.imported.add(answer["import"])
+                self.pool.modules[answer["import"]] = None
+                worker.deadline = min(time.monotonic() + self.guard.timeout, worker.limit)
+            return
+        job = worker.jobs[0]
+        if answer["job"] != job.samples[0]:
+            raise ValueError
+        if answer["scores"] is None:
+            self._give_up(job.samples, answer["reason"])
+        else:
+            for sample, (value, reason) in zip(job.samples, answer["scores"], strict=True):
+                self.outcomes[sample] = Outcome(value, reason)
+        worker.jobs.popleft()
+        self._restart_clock(worker)
+
+    def _fail(self, worker: Worker, reason: str) -> None:
+        """End a worker: the job it was at has failed, those behind it go back into the queue."""
+        self.busy.remove(worker)
+        running, *waiting = worker.jobs
+        self.queue.extendleft(reversed(waiting))
+        self._give_up(running.samples, reason)
+        self.pool.end(worker)

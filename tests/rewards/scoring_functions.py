@@ -1,0 +1,164 @@
+"""Scoring functions that misbehave, for the tests of the guard. Imports no torch."""
+
+import contextlib
+import ctypes
+import math
+import os
+import subprocess
+import sys
+import threading
+import time
+from fractions import Fraction
+
+
+def good(x):
+    return x
+
+
+def length(text):
+    return len(text)
+
+
+def name(text):
+    return text
+
+
+def named(*, prompt, response):
+    return {"same": float(prompt == response), "length": len(response)}
+
+
+def holds_torch(x):
+    return float("torch" in sys.modules)
+
+
+def process(x):
+    return os.getpid()
+
+
+def touchy(kind):
+    """Does what its argument says."""
+    return KINDS[kind]()
+
+
+def kill_parent():
+    os.kill(os.getppid(), 9)
+    time.sleep(60)
+
+
+def spin():
+    while True:
+        pass
+
+
+def spin_in_c():
+    return sum(iter(lambda: 0, 1))
+
+
+def deep():
+    return deep() + 1
+
+
+def flood():
+    print("x" * 100_000_000)
+    os.write(1, b"y" * 1_000_000)
+    sys.stderr.write("z" * 1_000_000)
+    return 1.0
+
+
+def unclear():
+    class Unclear(Exception):
+        def __str__(self):
+            raise RuntimeError
+
+    raise Unclear
+
+
+def swallow():
+    while True:
+        with contextlib.suppress(BaseException):
+            time.sleep(60)
+
+
+def thread_hang():
+    thread = threading.Thread(target=spin)
+    thread.start()
+    thread.join()
+
+
+def start_child():
+    child = subprocess.Popen(["sleep", "987654"])
+    child.wait()
+
+
+def throw(error):
+    raise error
+
+
+def allocate():
+    return float(len(bytearray(4 << 30)))
+
+
+KINDS = {
+    "fine": lambda: 1,
+    "bool": lambda: True,
+    "fraction": lambda: Fraction(1, 2),
+    "sleep": lambda: time.sleep(60),
+    "spin": spin,
+    "spin_in_c": spin_in_c,
+    "swallow": swallow,
+    "thread_hang": thread_hang,
+    "start_child": start_child,
+    "raise": lambda: throw(ValueError("bad sample")),
+    "unclear": unclear,
+    "interrupt": lambda: throw(KeyboardInterrupt()),
+    "exit": lambda: sys.exit(3),
+    "recursion": deep,
+    "nan": lambda: math.nan,
+    "inf": lambda: -math.inf,
+    "none": lambda: None,
+    "string": lambda: "1.0",
+    "list": lambda: [1.0],
+    "huge": lambda: 10**400,
+    "odd_keys": lambda: {1: 1.0},
+    "empty": lambda: {},
+    "part": lambda: {"a": 1, "b": None, "c": math.nan},
+    "hard_exit": lambda: os._exit(7),
+    "segfault": lambda: ctypes.string_at(0),
+    "flood": flood,
+    "input": lambda: input(),
+    "memory": allocate,
+    "kill_parent": kill_parent,
+    "close_everything": lambda: os.closerange(3, 100),
+    "garbage": lambda: [os.write(fd, b"{}\n") for fd in range(3, 20) if is_socket(fd)] and None,
+}
+
+
+def is_socket(fd):
+    try:
+        return os.readlink(f"/proc/self/fd/{fd}").startswith("socket")
+    except OSError:
+        return False
+
+
+def batch_of_kinds(kinds):
+    return [KINDS[kind]() for kind in kinds]
+
+
+def too_few(values):
+    return values[1:]
+
+
+def slow_import(x):
+    import slow_module_for_test
+
+    return slow_module_for_test.VALUE
+
+
+class Unpicklable:
+    def __reduce__(self):
+        raise TypeError("stays here")
+
+
+class Hostile:
+    def __reduce__(self):
+        return os._exit, (9,)

@@ -95,7 +95,8 @@ class LanguageModel(Policy):
             )
             out = {"action.logprob": logprob, "action.entropy": entropy}
         if "action.value" in wants and self.value_head is not None:
-            out["action.value"] = self.value_head(hidden)[:, 0].float()
+            # The head stays in fp32 where the network's weights are bf16.
+            out["action.value"] = self.value_head(hidden.to(self.value_head.weight.dtype))[:, 0].float()
         if "action.hidden" in wants:
             out["action.hidden"] = hidden
         return {name: value for name, value in out.items() if name in wants and value is not None}

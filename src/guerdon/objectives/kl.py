@@ -2,7 +2,9 @@
 
 Maths
     With ``d = log pi - log ref``: k1 = d, abs = |d|, k2 = d^2/2, k3 = exp(-d) + d - 1. As *values* k1 and k3 are
-    unbiased; as *losses* only k2 has the gradient of the KL in expectation over samples of pi.
+    unbiased; as *losses*, over samples of pi, k1 has gradient 0, k3 that of KL(ref || pi), and k2 that of the KL.
+    Over several actions even k2's is that of the KL at the contexts reached, not of how they were reached; k1 in the
+    reward (``KLReward``) has both.
 Reads
     ``action.logprob`` and ``action.ref_logprob`` (or another copy of the policy).
 Deviations
@@ -54,7 +56,7 @@ class KLPenalty(Term):
     coef: float = 0.001
     """beta (verl 0.001; TRL's GRPO 0, which is no penalty)."""
     estimator: Estimator = "k3"
-    """k1, abs, k2 or k3; k2 is the one whose gradient is that of the KL."""
+    """k1, abs, k2 or k3; k2 is the one whose gradient is that of the KL at an action."""
     straight_through: bool = False
     """Keep the estimator's value but take the gradient of k2 (verl's names that end in ``+``)."""
     reference: Literal["ref", "old", "ema"] = "ref"

@@ -1,0 +1,82 @@
+"""Generalised advantage estimation (Schulman et al., 2016; baseline-ppo), for tokens, turns and environment steps.
+
+Maths
+    ``delta_t = r_t + discount V_{t+1} - V_t``, ``A_t = delta_t + discount lambda A_{t+1}``, return ``A_t + V_t``.
+Reads
+    ``action.reward`` and ``action.old_value`` by default; ``traj.bootstrap_value`` if present.
+Deviations
+    The value after the last action is ``traj.bootstrap_value`` where the batch has it (a rollout that was cut, 0 where
+    it terminated) and 0 elsewhere. Prompt and tool tokens are no rows, so the recursion jumps over them as verl's does.
+    Unscored trajectories get advantage 0, and their value as return, so that a critic learns nothing from them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from guerdon import segment
+from guerdon.advantages.standardize import scored_rows
+from guerdon.axes import split_name
+from guerdon.batch import Batch, Column
+from guerdon.errors import GuerdonError
+from guerdon.piece import Transform
+
+
+@dataclass(frozen=True)
+class GAE(Transform):
+    """``A_t = sum_k (discount lambda_)^k delta_{t+k}`` with ``delta_t = r_t + discount V_{t+1} - V_t``."""
+
+    discount: float = 1.0
+    """gamma."""
+    lambda_: float = 1.0
+    """1: Monte-Carlo returns minus V. 0: one-step temporal differences."""
+    return_lambda: float | None = None
+    """lambda of the returns that the critic learns, where it is not that of the advantages."""
+    reward: str = "action.reward"
+    """Reward column; its level is that of the result."""
+    value: str = "action.old_value"
+    """Value column of that level."""
+    advantage: str = "action.advantage"
+    """Where the advantage goes."""
+    returns: str = "action.return"
+    """Where the critic's target goes."""
+
+    def __post_init__(self) -> None:
+        for name in ("discount", "lambda_", "return_lambda"):
+            if (value := getattr(self, name)) is not None and not 0 <= value <= 1:
+                raise GuerdonError(f"GAE.{name} must lie in [0, 1], got {value}")
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Reward and value."""
+        return (self.reward, self.value)
+
+    @property
+    def writes(self) -> tuple[str, ...]:
+        """Advantage and return."""
+        return (self.advantage, self.returns)
+
+    def __call__(self, batch: Batch, state: Any = None) -> Mapping[str, Column]:
+        """Advantage and return, ``[level of the reward]``; neither is whitened."""
+        level = split_name(self.reward)[0]
+        value = batch[self.value]
+        index, size = batch.index(level, "traj"), batch.size("traj")
+        after = torch.zeros_like(value)
+        if "traj.bootstrap_value" in batch:
+            is_last = segment.shift(torch.ones_like(value), index, size) == 0
+            after = torch.where(is_last, batch["traj.bootstrap_value"].to(value.dtype)[index], after)
+        following = segment.shift(value, index, size) + after
+        reward = batch[self.reward].to(value.dtype)
+        finite = segment.sum((~reward.isfinite()).long(), index, size)[index] == 0
+        scored = finite & scored_rows(batch, level)
+        delta = torch.where(scored, reward, torch.zeros_like(reward)) + self.discount * following - value
+        zero = torch.zeros_like(value)
+
+        def estimate(lambda_: float) -> torch.Tensor:
+            return torch.where(scored, segment.discounted_sum(delta, index, size, self.discount * lambda_), zero)
+
+        advantage = estimate(self.lambda_)
+        target = advantage if self.return_lambda is None else estimate(self.return_lambda)
+        return {self.advantage: advantage, self.returns: target + value}

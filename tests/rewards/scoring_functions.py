@@ -162,3 +162,32 @@ class Unpicklable:
 class Hostile:
     def __reduce__(self):
         return os._exit, (9,)
+
+
+def matches(*, problem, response):
+    """A user's own reward: 1 for the reference answer, None for nothing at all."""
+    return float(response == problem.answer) if response else None
+
+
+def graded(*, prompt, response, source, **columns):
+    if response == "boom":
+        raise ValueError(f"{prompt}/{source}/{sorted(columns)}")
+    if response == "part":
+        return {"a": 1.0}
+    if response == "one":
+        return 1.0
+    if response == "more":
+        return {"a": 1.0, "b": 2.0, "c": 3.0}
+    return {"a": len(response), "b": None}
+
+
+def truncation(*, response, truncated):
+    return float(truncated)
+
+
+def lengths(*, response):
+    return [len(item) for item in response]
+
+
+def problem_without_torch(*, problem):
+    return {"answer": float(problem.answer), "torch": float("torch" in sys.modules)}

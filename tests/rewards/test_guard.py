@@ -106,7 +106,7 @@ def test_numbers_and_components(isolate):
     part = guard(functions.touchy, [("part",)])[0]
     assert part.value["a"] == 1.0 and math.isnan(part.value["b"]) and math.isnan(part.value["c"])
     assert part.reason == "b: unscored: the function returned None; c: the function returned nan"
-    calls = [{"prompt": "a", "response": "a"}, {"prompt": "a", "response": "bc"}]
+    calls = [{"prompt": "a", "response": "a", "x": 1}, {"prompt": "a", "response": "bc", "x": 2}]
     assert values(guard(functions.named, calls)) == [{"same": 1.0, "length": 1.0}, {"same": 0.0, "length": 2.0}]
     assert guard(functions.good, []) == []
 
@@ -242,10 +242,11 @@ def test_functions_that_cannot_load():
         ("scoring_functions:f", "module 'scoring_functions' has no 'f'"),
         ("scoring_functions:HERE", "has no 'HERE'"),
         ("scoring_functions:KINDS", "is no function but dict"),
+        ("scoring_functions:named", "it needs prompt, response, but is given x"),
     ]:
         for isolate in (True, False):
             with pytest.raises(GuerdonError, match=says):
-                Guard(isolate=isolate)(function, [(1,)])
+                Guard(isolate=isolate)(function, [{"x": 1}])
     with pytest.raises(GuerdonError, match="must be picklable"):
         FAST(lambda x: x, [(1,)])
     assert values(FAST("scoring_functions:good", [(1,)])) == [1.0]

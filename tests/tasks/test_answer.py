@@ -1,6 +1,6 @@
 import pytest
 
-from guerdon.tasks.answer import last_number, tagged
+from guerdon.tasks.answer import fits, last_number, tagged, tags_in_order
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,27 @@ def test_last_number(text, number):
 )
 def test_tagged(response, tag, answer):
     assert tagged(response, tag) == answer
+
+
+@pytest.mark.parametrize(
+    ("text", "shape"),
+    [
+        ("<a>1</a><b>2</b>", True),
+        (" <a>1</a>\n<b></b> ", True),
+        ("<a>1</a> and <b>2</b>", False),
+        ("<a>1</a><b>2</b>.", False),
+        ("so <a>1</a><b>2</b>", False),
+        ("<b>2</b><a>1</a>", False),
+        ("<a>1<b>2</b></a>", False),
+        ("<a>1</a><a>1</a><b>2</b>", False),
+        ("<a>1</a><b>2", False),
+        ("</a>1<a><b>2</b>", False),
+        ("", False),
+    ],
+)
+def test_tags_in_order(text, shape):
+    assert tags_in_order(text, ("a", "b")) is shape
+
+
+def test_fits_takes_the_whole_text():
+    assert fits("a.*b", "a\nb") and not fits("a", "ab")

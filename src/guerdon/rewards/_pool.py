@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections import OrderedDict, deque
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from guerdon.errors import GuerdonError
@@ -55,13 +55,25 @@ class Worker:
         return not select.select([self.sock], [], [], 0)[0]
 
 
+@dataclass(frozen=True)
+class Setup:
+    """What one server is for; equal setups share it."""
+
+    function: bytes | str
+    """A pickle, or an import path."""
+    keywords: tuple[str, ...]
+    """Names of the arguments in calls by keyword; the function need not take them all."""
+    batched: bool
+    memory_mb: int | None
+    start_timeout: float
+
+
 class Pool:
     """Starts the server when first needed, asks it for workers, and ends them."""
 
-    def __init__(self, function: bytes | str, batched: bool, memory_mb: int | None, start_timeout: float) -> None:
-        """``function``: a pickle, or an import path. Starts nothing yet."""
-        self.setup = {"function": function, "batched": batched, "memory_mb": memory_mb}
-        self.start_timeout = start_timeout
+    def __init__(self, setup: Setup) -> None:
+        """Starts nothing yet."""
+        self.setup = setup
         self.lock = threading.Lock()
         self.server: subprocess.Popen[bytes] | None = None
         self.control: socket.socket | None = None
@@ -99,7 +111,7 @@ class Pool:
         if self.control is None:
             self._start()
         near, far = socket.socketpair()
-        near.settimeout(self.start_timeout)
+        near.settimeout(self.setup.start_timeout)
         try:
             with far:
                 self._tell({"fork": list(self.modules) if self.preload else []}, far.fileno())
@@ -112,7 +124,7 @@ class Pool:
         if sys.platform == "win32":
             raise GuerdonError("reward workers need a Unix system, got Windows; set isolate=False")
         self.control, far = socket.socketpair()
-        self.control.settimeout(self.start_timeout)
+        self.control.settimeout(self.setup.start_timeout)
         with far:
             self.server = subprocess.Popen(
                 [sys.executable, "-c", BOOT, _worker.__file__, str(far.fileno())],
@@ -123,13 +135,13 @@ class Pool:
                 start_new_session=True,  # an interrupt from the keyboard is for the main process
                 env={"OMP_NUM_THREADS": "1", **os.environ},
             )
-        self._tell({**self.setup, "path": sys.path})
+        self._tell({**asdict(self.setup), "path": sys.path})
         try:
             reply = self._hear("ready", "failed")
         except (EOFError, OSError) as error:
             self._stop()
             late = isinstance(error, TimeoutError)
-            how = f"took more than start_timeout={self.start_timeout:g} s" if late else "ended its process"
+            how = f"took more than start_timeout={self.setup.start_timeout:g} s" if late else "ended its process"
             raise GuerdonError(f"the scoring function must load in a worker, but loading it {how}") from None
         if "failed" in reply:
             self._stop()
@@ -194,15 +206,15 @@ class Pool:
         self.ends.clear()
 
 
-_pools: OrderedDict[tuple[Any, ...], Pool] = OrderedDict()
+_pools: OrderedDict[tuple[int, Setup], Pool] = OrderedDict()
 _pools_lock = threading.Lock()
 
 
-def pool(function: bytes | str, batched: bool, memory_mb: int | None, start_timeout: float) -> Pool:
-    """The pool of a function in this process; the one unused longest is closed when there are too many."""
-    key = (os.getpid(), function, batched, memory_mb, start_timeout)
+def pool(setup: Setup) -> Pool:
+    """The pool of a setup in this process; the one unused longest is closed when there are too many."""
+    key = (os.getpid(), setup)
     with _pools_lock:
-        found = _pools.pop(key, None) or Pool(function, batched, memory_mb, start_timeout)
+        found = _pools.pop(key, None) or Pool(setup)
         _pools[key] = found
         oldest = next(iter(_pools)) if len(_pools) > MAX_POOLS else None
         stale = _pools.pop(oldest) if oldest is not None and oldest[0] == os.getpid() else None

@@ -12,6 +12,7 @@ Wire
 import contextlib
 import gc
 import importlib
+import inspect
 import json
 import math
 import numbers
@@ -78,6 +79,29 @@ def resolve(path: str) -> Callable[..., Any]:
     if not callable(found):
         raise ImportError(f"{path} is no function but {type(found).__name__}")
     return found
+
+
+def fitted(function: Callable[..., Any], keywords: Sequence[str]) -> Callable[..., Any]:
+    """The function, called with those of the keywords that it takes; no keywords leave it as it is.
+
+    Raises:
+        TypeError: if it needs an argument that is not among them.
+    """
+    if not keywords:
+        return function
+    parameters = inspect.signature(function).parameters.values()
+    kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    needed = {item.name for item in parameters if item.default is item.empty and item.kind not in kinds}
+    if missing := sorted(needed - set(keywords)):
+        raise TypeError(f"it needs {', '.join(missing)}, but is given {', '.join(keywords)}")
+    if any(item.kind is item.VAR_KEYWORD for item in parameters):
+        return function
+    taken = [item.name for item in parameters if item.name in keywords]
+
+    def call(**given: Any) -> Any:
+        return function(**{name: given[name] for name in taken})
+
+    return call
 
 
 def explain(error: BaseException) -> str:
@@ -178,7 +202,8 @@ class Server:
         """Load the function. Whatever that raises is raised."""
         self.control, self.setup = control, setup
         target = setup["function"]
-        self.function = resolve(target) if isinstance(target, str) else pickle.loads(target)
+        loaded = resolve(target) if isinstance(target, str) else pickle.loads(target)
+        self.function = fitted(loaded, setup["keywords"])
         self.children: set[int] = set()
         self.wake, wake_end = socket.socketpair()
         self.wake.setblocking(False)

@@ -24,7 +24,7 @@ from typing import Any
 
 from guerdon.errors import GuerdonError
 from guerdon.rewards import _worker
-from guerdon.rewards._pool import Job, Pool, Worker, pool
+from guerdon.rewards._pool import Job, Pool, Setup, Worker, pool
 
 Call = tuple[Any, ...] | Mapping[str, Any]
 """Arguments of one sample: positional, or keywords."""
@@ -44,7 +44,10 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Guard:
-    """``guard(function, calls)`` gives one ``Outcome`` per call, in order, whatever the function does."""
+    """``guard(function, calls)`` gives one ``Outcome`` per call, in order, whatever the function does.
+
+    A call by keywords may give more than the function takes; the rest is left out.
+    """
 
     timeout: float = 10.0
     """Seconds for one call. A call that imports modules gets them anew with each, up to ``start_timeout``."""
@@ -76,10 +79,11 @@ class Guard:
         if not calls:
             return []
         arguments = [dict(call) if isinstance(call, Mapping) else call for call in calls]
+        keywords = tuple(arguments[0]) if isinstance(arguments[0], dict) else ()
         if not self.isolate:
-            return _in_process(function, arguments, self.batched)
+            return _in_process(function, keywords, arguments, self.batched)
         target = function if isinstance(function, str) else _pickled(function)
-        shared = pool(target, self.batched, self.memory_mb, self.start_timeout)
+        shared = pool(Setup(target, keywords, self.batched, self.memory_mb, self.start_timeout))
         with shared.lock:
             current = _Round(self, shared, arguments)
             try:
@@ -100,20 +104,13 @@ def _pickled(function: Callable[..., Any]) -> bytes:
         ) from None
 
 
-def load(path: str) -> Callable[..., Any]:
-    """The function that ``package.module:name`` names.
-
-    Raises:
-        GuerdonError: if it cannot be loaded.
-    """
+def _in_process(
+    function: Callable[..., Any] | str, keywords: tuple[str, ...], calls: list[Any], batched: bool
+) -> list[Outcome]:
     try:
-        return _worker.resolve(path)
+        called = _worker.fitted(_worker.resolve(function) if isinstance(function, str) else function, keywords)
     except Exception as error:
-        raise GuerdonError(f"the scoring function {path!r} must load, got {_worker.explain(error)}") from error
-
-
-def _in_process(function: Callable[..., Any] | str, calls: list[Any], batched: bool) -> list[Outcome]:
-    called = load(function) if isinstance(function, str) else function
+        raise GuerdonError(f"the scoring function must load, got {_worker.explain(error)}") from error
 
     def attempt(arguments: Any) -> tuple[list[Outcome], str]:
         try:

@@ -1,4 +1,3 @@
 """Prompts or environments with their verifier."""
 
-from guerdon.tasks.jsonl import JsonlProblems as JsonlProblems
-from guerdon.tasks.reasoning_gym import ReasoningGym as ReasoningGym
+# Nothing is imported here: reward workers unpickle problems (tasks/problem.py) and must start without torch.

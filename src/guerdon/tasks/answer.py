@@ -1,12 +1,13 @@
-"""Finding the answer inside a response. Imports no torch.
+"""Finding the answer inside a response, and judging its shape. Imports no torch.
 
 Idea
     A response is prose around an answer. The answer is what stands in the last ``<tag>...</tag>``, or the last
-    number, or all of it.
+    number, or all of it. And whether a response has the shape it was asked to have.
 """
 
 import math
 import re
+from collections.abc import Sequence
 
 _NUMBER = re.compile(
     r"(?<![\w.])(?P<top>[-+]?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?|[-+]?\.\d+)"
@@ -32,3 +33,22 @@ def last_number(text: str) -> float | None:
     value, bottom = float(found["top"].replace(",", "")), float(found["bottom"] or 1)
     value = value / bottom if bottom else math.nan
     return value if math.isfinite(value) else None
+
+
+def fits(pattern: str, text: str) -> bool:
+    """Whether the whole text fits a regular expression; ``.`` matches line ends too."""
+    return re.fullmatch(pattern, text, re.DOTALL) is not None
+
+
+def tags_in_order(text: str, tags: Sequence[str]) -> bool:
+    """Whether the text is ``<a>...</a> <b>...</b>`` for the tags (a, b): each once, nothing but white space around."""
+    at = 0
+    for tag in tags:
+        start, end = f"<{tag}>", f"</{tag}>"
+        if text.count(start) != 1 or text.count(end) != 1:
+            return False
+        opening, closing = text.index(start), text.index(end)
+        if opening < at or text[at:opening].strip() or closing < opening:
+            return False
+        at = closing + len(end)
+    return not text[at:].strip()

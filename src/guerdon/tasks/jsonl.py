@@ -156,13 +156,14 @@ def _prompt(prompt: Any, where: str) -> str | tuple[dict[str, str], ...]:
     if isinstance(prompt, str):
         return prompt
     messages = prompt if isinstance(prompt, list) and prompt else [None]
-    for message in messages:
-        texts = [message.get(key) for key in ("role", "content")] if isinstance(message, dict) else [None]
-        if not all(isinstance(text, str) for text in texts):
-            raise GuerdonError(
-                f"{where}: a prompt must be a text or chat messages with role and content, got {str(prompt)[:80]}"
-            )
-    return tuple(messages)
+    chat = [message for message in messages if isinstance(message, dict)]
+    if len(chat) < len(messages) or not all(
+        isinstance(message.get(key), str) for message in chat for key in ("role", "content")
+    ):
+        raise GuerdonError(
+            f"{where}: a prompt must be a text or chat messages with role and content, got {str(prompt)[:80]}"
+        )
+    return tuple(chat)
 
 
 def _answer(task: JsonlProblems, answer: Any, where: str) -> str:

@@ -25,9 +25,12 @@ class ProblemTask(Protocol):
 
     def size(self, split: str) -> int | None:
         """Number of problems in ``train`` or ``test``; None if they are generated without end."""
+        ...
 
     def problem(self, split: str, number: int) -> Problem:
         """Problem ``number`` of a split; the same number is always the same problem."""
+        ...
 
     def score(self, problem: Problem, response: str) -> float:
         """Reward of a response, usually 0 or 1. May be slow, hang or raise: callers guard it."""
+        ...

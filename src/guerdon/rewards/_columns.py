@@ -1,0 +1,51 @@
+"""Outcomes of guarded calls as reward columns."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import torch
+
+from guerdon.batch import Batch, Column
+from guerdon.errors import GuerdonError
+from guerdon.rewards.guard import Outcome
+
+REASONS = "traj.reward_error"
+"""Per trajectory: why a component of its reward is unscored, ``name: reason``; "" where every one is scored."""
+
+
+def reward_columns(
+    batch: Batch, outcomes: Sequence[Outcome], name: str, components: Sequence[str] = ()
+) -> Mapping[str, Column]:
+    """``traj.reward/<name>``, or one column per component, and the reasons added to those that the batch has.
+
+    Raises:
+        GuerdonError: if a function returned named components and none were asked for.
+    """
+    keys = components or (name,)
+    columns: dict[str, list[float]] = {key: [] for key in keys}
+    reasons = list(batch[REASONS]) if REASONS in batch else [""] * len(outcomes)
+    for row, outcome in enumerate(outcomes):
+        if isinstance(outcome.value, dict) and not components:
+            raise GuerdonError(
+                f"reward {name!r} must be one number, got components {', '.join(outcome.value)}; "
+                "name them in the field `components`"
+            )
+        parts, reason = _parts(outcome, keys) if components else ({name: outcome.value}, outcome.reason)
+        for key in keys:
+            columns[key].append(parts[key])
+        if reason:
+            reasons[row] = "; ".join(filter(None, [reasons[row], f"{name}: {reason}"]))
+    tensors = {f"traj.reward/{key}": torch.tensor(column, device=batch.device) for key, column in columns.items()}
+    return {**tensors, REASONS: reasons}
+
+
+def _parts(outcome: Outcome, keys: Sequence[str]) -> tuple[dict[str, float], str]:
+    """The asked-for components of an outcome; NaN and a reason where one is missing."""
+    unscored = dict.fromkeys(keys, math.nan)
+    if not isinstance(outcome.value, dict):
+        asked = f"the function must return components {', '.join(keys)}, got one number"
+        return unscored, outcome.reason or asked
+    odd = sorted(set(outcome.value) ^ set(keys))
+    differ = f"the function's components must be {', '.join(keys)}; missing or unknown: {', '.join(odd)}" if odd else ""
+    known = {key: value for key, value in outcome.value.items() if key in unscored}
+    return {**unscored, **known}, "; ".join(filter(None, [outcome.reason, differ]))

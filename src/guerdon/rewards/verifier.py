@@ -1,0 +1,65 @@
+"""The verifiable reward: the task's own scorer, applied to each response.
+
+Idea
+    ``r_i = task.score(problem, response_i)``. Scorers hang and crash on what a policy writes, so they run guarded
+    (``guard.py``): a response that cannot be scored is unscored, not wrong.
+Reads
+    ``group.problem`` and ``traj.response``; the task of the run.
+Deviations
+    Equal responses to the same problem in one batch are scored once.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from guerdon.batch import Batch, Column
+from guerdon.errors import GuerdonError
+from guerdon.piece import Transform
+from guerdon.rewards._columns import REASONS, reward_columns
+from guerdon.rewards.guard import Guard
+from guerdon.tasks.problem import ProblemTask
+
+
+@dataclass(frozen=True)
+class Verifier(Transform):
+    """``r_i = task.score(problem, response_i)``, usually 0 or 1."""
+
+    name: str = "correct"
+    """The component's name: writes ``traj.reward/<name>``."""
+    timeout: float = 10.0
+    """Seconds for one response; beyond them it is unscored."""
+    isolate: bool = True
+    """Score in worker processes. False is for trusted scorers: a hang or a crash then takes the run with it."""
+    workers: int = 1
+    """Worker processes."""
+
+    reads = ("group.problem", "traj.response", "run.task")
+
+    def __post_init__(self) -> None:
+        self._guard()
+
+    @property
+    def writes(self) -> tuple[str, ...]:
+        """The component and the reasons."""
+        return (f"traj.reward/{self.name}", REASONS)
+
+    def _guard(self) -> Guard:
+        return Guard(timeout=self.timeout, workers=self.workers, isolate=self.isolate)
+
+    def __call__(self, batch: Batch, state: Any = None) -> Mapping[str, Column]:
+        """The component ``[traj]``, NaN where unscored, and the reasons.
+
+        Raises:
+            GuerdonError: if the run's task has no verifier.
+        """
+        task = batch["run.task"]
+        if not isinstance(task, ProblemTask):
+            raise GuerdonError(f"Verifier needs a task made of problems with a verifier, got {type(task).__name__}")
+        problems, responses = batch["traj.problem"], batch["traj.response"]
+        keys = [
+            (problem.id, str(problem.prompt), response) for problem, response in zip(problems, responses, strict=True)
+        ]
+        calls = dict(zip(keys, zip(problems, responses, strict=True), strict=True))
+        outcomes = dict(zip(calls, self._guard()(task.score, list(calls.values())), strict=True))
+        return reward_columns(batch, [outcomes[key] for key in keys], self.name)

@@ -34,6 +34,8 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
+from guerdon.base import Piece as Piece
+from guerdon.base import TaskSpec as TaskSpec
 from guerdon.batch import Batch, Column
 from guerdon.rng import Stream
 
@@ -43,24 +45,6 @@ SNAPSHOTS: Mapping[str, str] = {
     "ema": "an exponential moving average of the policy",
 }
 """Column prefixes that the loop fills by evaluating another copy of the policy."""
-
-
-class Piece(ABC):  # noqa: B024 (abstract by its subclasses' __call__)
-    """Common to all kinds. Subclasses are frozen dataclasses, abstract or final."""
-
-    reads: ClassVar[tuple[str, ...]] = ()
-    """Columns the call needs; ``traj.reward/*`` stands for at least one component. A property where fields decide."""
-    writes: ClassVar[tuple[str, ...]] = ()
-    """Columns the call adds or replaces."""
-    invariant: ClassVar[frozenset[str]] = frozenset()
-    """What in its *input* cannot change its output: ``scale`` (a positive factor common to the batch),
-    ``group_scale`` (one per group), ``shift`` (a constant common to the batch), ``group_shift`` (one per group)."""
-    acts_as: ClassVar[str] = ""
-    """Set where the piece does nothing but one of those four things to the column it rewrites."""
-
-    def init_state(self) -> nn.Module | None:
-        """The piece's running or learned state, or None. Called once per run."""
-        return None
 
 
 class Transform(Piece):
@@ -153,10 +137,6 @@ class Metric(Piece):
     @abstractmethod
     def __call__(self, batch: Batch) -> Mapping[str, float]:
         """Name -> value."""
-
-
-class TaskSpec(Piece):
-    """What is to be done. What else a task offers depends on its rollout; see ``tasks/``."""
 
 
 class Policy(nn.Module, ABC):

@@ -109,3 +109,14 @@ def test_missing_package(monkeypatch):
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(GuerdonError, match=r"pip install guerdon\[tasks\]"):
         ReasoningGym("chain_sum", seed=99).problem("train", 0)
+
+
+def test_a_task_is_loaded_without_torch():
+    code = (
+        "import pickle, sys\nfrom guerdon.tasks.jsonl import JsonlProblems\n"
+        "from guerdon.tasks.reasoning_gym import ReasoningGym as R\n"
+        "task = pickle.loads(pickle.dumps(R('chain_sum', test_size=1)))\n"
+        "problem = pickle.loads(pickle.dumps(task.problem('test', 0)))\n"
+        "assert task.score(problem, problem.answer) == 1.0\nassert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
+from guerdon.base import TaskSpec
 from guerdon.errors import GuerdonError
-from guerdon.piece import TaskSpec
 from guerdon.tasks.answer import last_number, tagged
 from guerdon.tasks.problem import Problem
 

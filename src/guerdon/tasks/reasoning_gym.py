@@ -23,8 +23,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+from guerdon.base import TaskSpec
 from guerdon.errors import GuerdonError
-from guerdon.piece import TaskSpec
 from guerdon.tasks.answer import tagged
 from guerdon.tasks.problem import Problem
 

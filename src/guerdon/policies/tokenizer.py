@@ -1,18 +1,20 @@
 """Text <-> token ids: what language-model policies ask of a tokenizer, and a small one trained on a task.
 
 Idea
-    A byte-level BPE over the task's own prompts and answers: the boilerplate of a prompt becomes a few
-    tokens, digits stay single, and nothing is unknown.
+    Bytes, plus the words that the task's prompts share: the boilerplate of a prompt becomes a few tokens,
+    everything that varies is spelled letter by letter, and nothing is unknown.
 Reads
     A sample of the task's training problems.
 Deviations
-    Training is deterministic, so a policy rebuilt from its spec has the same vocabulary.
+    The vocabulary follows from the texts alone, so a policy rebuilt from its spec has the same vocabulary.
 """
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 
 EOS, PAD = "<eos>", "<pad>"
 
@@ -51,22 +53,33 @@ class SmallTokenizer:
 
 
 def train_tokenizer(texts: Iterable[str], vocab_size: int) -> SmallTokenizer:
-    """Byte-level BPE over ``texts``; digits and punctuation are never merged, bytes that do not occur cost nothing."""
-    texts = list(texts)
-    tokenizer = Tokenizer(models.BPE())
+    """Bytes, and the words (with their leading space) that at least a fifth of the texts share.
+
+    ``vocab_size`` bounds the vocabulary; the most common words come first, ties in alphabetical order.
+    """
+    found: Counter[str] = Counter()
+    number = 0
+    for number, text in enumerate(texts, start=1):
+        found.update(set(re.findall(r" ?[A-Za-z]{2,}", text)))
+    alphabet = [PAD, EOS, *sorted(pre_tokenizers.ByteLevel.alphabet())]
+    room = max(vocab_size - len(alphabet), 0)
+    common = sorted(
+        (word for word, texts_with in found.items() if 5 * texts_with >= number), key=lambda w: (-found[w], w)
+    )
+    # Byte-level pre-tokenisation writes a space as this letter.
+    words = [word.replace(" ", "\u0120") for word in common[:room]]
+    vocabulary = {token: number for number, token in enumerate([*alphabet, *words])}
+    tokenizer = Tokenizer(
+        models.WordPiece(vocabulary, unk_token=PAD, continuing_subword_prefix="", max_input_chars_per_word=10**9)
+    )
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
-            pre_tokenizers.Split(Regex(r"\d| ?[^\w\s]| ?[a-zA-Z]+|\s"), "isolated"),
+            pre_tokenizers.Split(Regex(r" ?[a-zA-Z]+|."), "isolated"),
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )
     tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=vocab_size,
-        special_tokens=[PAD, EOS],
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        min_frequency=max(len(texts) // 20, 2),
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.add_special_tokens([PAD, EOS])
+    # A prompt that spells out a special token stays text: only the sampler may end a response.
+    tokenizer.encode_special_tokens = True
     return SmallTokenizer(tokenizer)

@@ -48,6 +48,7 @@ class Trainer:
         self.recipe, self.steps, self.seed, self.step = recipe, steps, seed, 0
         self.device = torch.device(device)
         self.stream = Stream((seed,))
+        self.reads = sorted(name for name in recipe.reads() if "*" not in name)
         wants = frozenset(_base(name) for name in recipe.reads())
         if policy is None:
             assert recipe.policy is not None
@@ -145,8 +146,14 @@ class Trainer:
         return batch
 
     def _fill(self, reads: Sequence[str], batch: Batch) -> Batch:
-        """Compute the snapshot columns among ``reads`` that the batch does not have yet."""
-        missing = [name for name in reads if "*" not in name and name not in batch and snapshot(name)]
+        """Compute the snapshot columns among ``reads`` that the batch does not have yet.
+
+        A copy that has to be evaluated gives all the columns that the recipe reads of it, from one forward pass.
+        """
+        copies = {parts[0] for name in reads if name not in batch and (parts := snapshot(name))}
+        missing = [
+            name for name in self.reads if name not in batch and (parts := snapshot(name)) and parts[0] in copies
+        ]
         return self.snapshots.fill(missing, self.policy, batch) if missing else batch
 
     def _update(self, batch: Batch, stream: Stream, progress: float) -> dict[str, float]:

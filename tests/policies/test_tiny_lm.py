@@ -3,7 +3,7 @@ import torch
 
 from guerdon.batch import Batch
 from guerdon.errors import GuerdonError
-from guerdon.policies.tiny_lm import TinyLM, TinyLanguageModel
+from guerdon.policies.tiny_lm import TinyLanguageModel, TinyLM
 from guerdon.policies.tokenizer import train_tokenizer
 from guerdon.rng import Stream
 from guerdon.rollouts.sample import pack

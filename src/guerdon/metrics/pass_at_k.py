@@ -24,7 +24,8 @@ def pass_at_k(samples: int, correct: int, k: int) -> float:
     """
     if not 0 <= correct <= samples or not 1 <= k <= samples:
         raise GuerdonError(
-            f"pass@k needs 0 <= correct <= samples and 1 <= k <= samples, got {correct=}, {samples=}, {k=}; draw more samples"
+            "pass@k needs 0 <= correct <= samples and 1 <= k <= samples, "
+            f"got {correct=}, {samples=}, {k=}; draw more samples"
         )
     return 1.0 - comb(samples - correct, k) / comb(samples, k)
 

@@ -58,13 +58,13 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int) -> SmallTokenizer:
     ``vocab_size`` bounds the vocabulary; the most common words come first, ties in alphabetical order.
     """
     found: Counter[str] = Counter()
-    number = 0
-    for number, text in enumerate(texts, start=1):
+    texts = list(texts)
+    for text in texts:
         found.update(set(re.findall(r" ?[A-Za-z]{2,}", text)))
     alphabet = [PAD, EOS, *sorted(pre_tokenizers.ByteLevel.alphabet())]
     room = max(vocab_size - len(alphabet), 0)
     common = sorted(
-        (word for word, texts_with in found.items() if 5 * texts_with >= number), key=lambda w: (-found[w], w)
+        (word for word, texts_with in found.items() if 5 * texts_with >= len(texts)), key=lambda w: (-found[w], w)
     )
     # Byte-level pre-tokenisation writes a space as this letter.
     words = [word.replace(" ", "\u0120") for word in common[:room]]

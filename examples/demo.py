@@ -30,7 +30,7 @@ from guerdon.runs.report import write_report
 from guerdon.tasks.reasoning_gym import ReasoningGym
 
 TASK = ReasoningGym("spell_backward", train_size=4000, test_size=300, options={"min_word_len": 5, "max_word_len": 6})
-POLICY = TinyLM(width=64, layers=2, heads=4)
+POLICY = TinyLM(width=64, layers=3, heads=4)
 SAMPLING = Sampling(max_tokens=9)
 
 SUPERVISED = Recipe(
@@ -48,7 +48,7 @@ REINFORCED = Recipe(
     rewards=(Verifier(),),
     advantage=(Standardize(),),
     objective=Objective(PPOClip(clip_high=0.28)),
-    update=Update(lr=5e-4, minibatches=2, warmup=10),
+    update=Update(lr=5e-4, warmup=10),
     metrics=(PolicyDrift(),),
 )
 
@@ -78,14 +78,14 @@ def main() -> None:
     """Run the demo."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, default=0, help="of everything random")
-    parser.add_argument("--steps", type=int, default=200, help="RL steps")
+    parser.add_argument("--steps", type=int, default=150, help="RL steps")
     parser.add_argument("--out", type=Path, default=Path("runs/demo"), help="run folder")
     options = parser.parse_args()
     console, started = Console(), time.perf_counter()
 
     console.print(f"Task: [bold]{TASK.name}[/bold] of reasoning-gym, e.g. {TASK.problem('test', 0).prompt!r}")
-    console.print("1. Supervised training on reference answers, up to about a third of held-out problems")
-    supervised = train(SUPERVISED, steps=600, seed=options.seed, observers=[Progress("supervised"), Until(0.30)])
+    console.print("1. Supervised training on reference answers, until about 40% of held-out problems are solved")
+    supervised = train(SUPERVISED, steps=600, seed=options.seed, observers=[Progress("supervised"), Until(0.40)])
     before = held_out(supervised.policy, console, "before RL")
 
     console.print(f"2. Reinforcement learning from the verifier, {options.steps} steps of 32 x 8 responses")

@@ -28,10 +28,14 @@ class TabularPolicy(Policy):
         self.values = nn.Parameter(logits.new_zeros(len(logits))) if critic else None
         self.provides = frozenset({"action.logprob", "action.entropy"} | ({"action.value"} if critic else set()))
 
+    def rows(self, context: Tensor) -> Tensor:
+        """Logits of contexts ``[n]``, ``[n, actions]``."""
+        return self.logits[context]
+
     def evaluate(self, batch: Batch, wants: frozenset[str]) -> dict[str, Tensor]:
         """``action.logprob``, ``action.entropy`` and ``action.value`` of the rows."""
         context = batch["action.context"]
-        logprobs = self.logits[context].log_softmax(-1)
+        logprobs = self.rows(context).log_softmax(-1)
         out = {}
         if "action.logprob" in wants:
             out["action.logprob"] = logprobs.gather(1, batch["action.id"][:, None])[:, 0]
@@ -47,11 +51,12 @@ class Tabular(PolicySpec):
     """One row of logits per context of the task (``task.contexts`` x ``task.actions``)."""
 
     init_std: float = 0.0
-    """Standard deviation of the initial logits; 0 starts uniform."""
+    """Standard deviation of Gaussian noise on the initial logits; these are the task's, or uniform."""
 
     provides = frozenset({"action.logprob", "action.entropy", "action.value"})
 
     def build(self, task: Any, wants: frozenset[str], stream: Stream) -> TabularPolicy:
         """A policy with Gaussian logits; the value table exists only if ``action.value`` is wanted."""
-        noise = torch.randn((task.contexts, task.actions), generator=stream.generator())
-        return TabularPolicy(self.init_std * noise, critic="action.value" in wants)
+        logits = self.init_std * torch.randn((task.contexts, task.actions), generator=stream.generator())
+        start = getattr(task, "initial_logits", lambda: None)()
+        return TabularPolicy(logits if start is None else start + logits, critic="action.value" in wants)

@@ -1,7 +1,7 @@
-"""Sampling a ``TokenTree`` with a tabular policy.
+"""Sampling the small token tasks whose contexts can be numbered.
 
 Reads
-    The task's contexts and rewards.
+    The task: ``context``, ``ends`` and ``outcome``. The policy: ``rows``, the logits of contexts.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,9 @@ from typing import Any
 
 import torch
 
+from guerdon import segment
 from guerdon.batch import Batch
+from guerdon.errors import GuerdonError
 from guerdon.piece import Pick, Rollout
 from guerdon.policies.tabular import TabularPolicy
 from guerdon.rng import Stream
@@ -17,49 +19,59 @@ from guerdon.rng import Stream
 
 @dataclass(frozen=True)
 class SampleTree(Rollout):
-    """``prompts`` x ``samples_per_prompt`` responses of a token tree, with behaviour log-probs."""
+    """``prompts`` x ``samples_per_prompt`` responses to a small token task, with behaviour log-probs."""
 
     prompts: int = 8
     """Problems per step."""
     samples_per_prompt: int = 8
     """Responses per problem (the group size)."""
+    temperature: float = 1.0
+    """Divides the logits of the sampling policy only."""
+    extra: tuple[str, ...] = ()
+    """Further columns that the task's outcome has, such as ``traj.thoughts``; for ``Recipe.check``."""
 
-    writes = (
-        "token.context",
-        "token.id",
-        "token.behavior_logprob",
-        "traj.leaf",
-        "traj.reward/task",
-        "group.problem_id",
-    )
+    def __post_init__(self) -> None:
+        if min(self.prompts, self.samples_per_prompt) < 1 or not self.temperature > 0:
+            raise GuerdonError(f"SampleTree needs positive prompts, samples_per_prompt and temperature, got {self}")
+
+    @property
+    def writes(self) -> tuple[str, ...]:
+        """Tokens, the task's reward, and the columns named in ``extra``."""
+        columns = ("token.context", "token.id", "token.position", "token.behavior_logprob")
+        return (*columns, "traj.reward/task", "group.problem_id", *self.extra)
 
     def __call__(self, task: Any, policy: TabularPolicy, pick: Pick, stream: Stream) -> Batch:
-        """One batch; token rows are ordered by trajectory and position."""
+        """One batch; token rows are ordered by trajectory and position, what follows an end is left out."""
         problem = torch.tensor(pick(self.prompts))
         prompt = problem.repeat_interleave(self.samples_per_prompt)
         generator = stream.child("sample").generator()
-        tokens, contexts, logprobs = torch.zeros((len(prompt), 0), dtype=torch.int64), [], []
+        count = len(prompt)
+        tokens, contexts, logprobs = torch.zeros((count, 0), dtype=torch.int64), [], []
+        alive, lengths = torch.ones(count, dtype=torch.bool), torch.zeros(count, dtype=torch.int64)
         with torch.no_grad():
             for _ in range(task.depth):
                 context = task.context(prompt, tokens)
-                row = policy.logits[context].log_softmax(-1)
+                row = (policy.rows(context) / self.temperature).log_softmax(-1)
                 choice = torch.multinomial(row.exp(), 1, generator=generator)
                 contexts.append(context)
                 logprobs.append(row.gather(1, choice)[:, 0])
                 tokens = torch.cat([tokens, choice], 1)
-        leaf = task.leaf(tokens)
-        count = len(prompt)
+                lengths = lengths + alive
+                alive = alive & ~task.ends(choice[:, 0])
+                if not bool(alive.any()):
+                    break
+        row = torch.arange(count).repeat_interleave(lengths)
+        column = segment.position(row, count)
         columns = {
-            "token.context": torch.stack(contexts, 1).reshape(-1),
-            "token.id": tokens.reshape(-1),
-            "token.behavior_logprob": torch.stack(logprobs, 1).reshape(-1),
-            "traj.leaf": leaf,
-            "traj.reward/task": task.rewards()[prompt, leaf],
+            "token.context": torch.stack(contexts, 1)[row, column],
+            "token.id": tokens[row, column],
+            "token.position": column,
+            "token.behavior_logprob": torch.stack(logprobs, 1)[row, column],
             "group.problem_id": problem,
         }
         return Batch.build(
-            columns,
-            step_of_token=torch.arange(count).repeat_interleave(task.depth),
+            {**columns, **task.outcome(prompt, tokens, lengths, generator)},
+            step_of_token=row,
             traj_of_step=torch.arange(count),
             group_of_traj=torch.arange(len(problem)).repeat_interleave(self.samples_per_prompt),
         )

@@ -11,11 +11,13 @@ Deviations
     None.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from guerdon.batch import Column
 from guerdon.errors import GuerdonError
 from guerdon.piece import TaskSpec
 from guerdon.rng import Stream
@@ -35,10 +37,16 @@ class TokenTree(TaskSpec):
     """Rewarded leaves per prompt."""
     seed: int = 0
     """Of the reward table."""
+    prior: float | None = None
+    """Initial probability of each rewarded action (``depth=1`` only); None starts without a preference."""
 
     def __post_init__(self) -> None:
         if min(self.prompts, self.vocab, self.depth) < 1 or not 0 <= self.correct <= self.leaves:
             raise GuerdonError(f"TokenTree needs positive sizes and correct <= {self.leaves} leaves, got {self}")
+        if self.prior is not None and (
+            self.depth > 1 or not 0 < self.prior * self.correct < 1 or self.correct >= self.leaves
+        ):
+            raise GuerdonError(f"TokenTree.prior needs depth 1 and 0 < prior * correct < 1, got {self}")
 
     @property
     def leaves(self) -> int:
@@ -70,6 +78,25 @@ class TokenTree(TaskSpec):
         level = prefix.shape[1]
         before = sum(self.vocab**shorter for shorter in range(level))
         return self.prompts * before + prompt * self.vocab**level + self.leaf(prefix)
+
+    def ends(self, tokens: Tensor) -> Tensor:
+        """No token ends a response early, ``[n]`` false."""
+        return torch.zeros_like(tokens, dtype=torch.bool)
+
+    def initial_logits(self) -> Tensor | None:
+        """Rows that give the rewarded actions ``prior`` each, ``[contexts, V]``; None for uniform rows."""
+        if self.prior is None:
+            return None
+        right = self.rewards()
+        rest = (1 - self.prior * self.correct) / (self.vocab - self.correct)
+        return torch.where(right > 0, torch.tensor(self.prior), torch.tensor(rest)).log()
+
+    def outcome(
+        self, prompt: Tensor, tokens: Tensor, length: Tensor, generator: torch.Generator
+    ) -> Mapping[str, Column]:
+        """``traj.leaf`` and its ``traj.reward/task``, ``[n]``."""
+        leaf = self.leaf(tokens)
+        return {"traj.leaf": leaf, "traj.reward/task": self.rewards()[prompt, leaf]}
 
     def leaf(self, tokens: Tensor) -> Tensor:
         """Base-V number of each row of ``[n, level]``, ``[n]``."""

@@ -1,0 +1,100 @@
+"""How long to think: each prompt needs a hidden number of thoughts, and the policy only chooses when to stop.
+
+Idea
+    Accuracy rises with length up to what the prompt needs, so length penalties can be told apart by whom they
+    shorten (baseline-toys ``chainlen``).
+Maths
+    Prompt needs k ~ U{2..24} thoughts and shows a noisy estimate kh = k exp(0.35 N). Stop probability after n
+    thoughts: sigmoid(w . [1, n/10, n/kh, -kh/10]), start w = (-4, 0.3, 0.2, 0.2). Success probability 0.95 if n >= k,
+    else 0.05 + 0.3 n/k.
+Reads
+    Nothing; ``rollouts/tabular.py`` samples it with a ``Linear`` policy.
+Deviations
+    The stop action is a token of its own, so a trajectory of n thoughts has n + 1 actions (n at the cap).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from guerdon.batch import Column
+from guerdon.piece import TaskSpec
+from guerdon.rng import Stream
+
+THINK, STOP = 0, 1
+
+
+@dataclass(frozen=True)
+class ChainLength(TaskSpec):
+    """P prompts; after each thought the policy goes on or stops."""
+
+    prompts: int = 64
+    """P: number of prompts."""
+    max_length: int = 60
+    """Thoughts after which a response is cut."""
+    longest_need: int = 24
+    """k is uniform on 2..this."""
+    seed: int = 0
+    """Of the needs and their estimates."""
+
+    @property
+    def depth(self) -> int:
+        """Most actions per response."""
+        return self.max_length
+
+    @property
+    def contexts(self) -> int:
+        """One row per (prompt, thoughts so far)."""
+        return self.prompts * self.max_length
+
+    @property
+    def actions(self) -> int:
+        """Think or stop."""
+        return 2
+
+    def size(self, split: str) -> int:
+        """Number of problems."""
+        return self.prompts
+
+    def needs(self) -> tuple[Tensor, Tensor]:
+        """Thoughts each prompt needs and the estimate it shows, each ``[P]``."""
+        generator = Stream((self.seed, "chain_length")).generator()
+        need = torch.randint(2, self.longest_need + 1, (self.prompts,), generator=generator).float()
+        return need, need * (0.35 * torch.randn(self.prompts, generator=generator)).exp()
+
+    def features(self) -> Tensor:
+        """``[contexts, 4]``: 1, n/10, n/kh, -kh/10."""
+        _, shown = self.needs()
+        thoughts = torch.arange(self.max_length).float().repeat(self.prompts)
+        shown = shown.repeat_interleave(self.max_length)
+        return torch.stack([torch.ones_like(thoughts), thoughts / 10, thoughts / shown, -shown / 10], 1)
+
+    def initial_weights(self) -> Tensor:
+        """Weights of the stop action, ``[4, 1]``; thinking has logit 0."""
+        return torch.tensor([[-4.0], [0.3], [0.2], [0.2]])
+
+    def context(self, prompt: Tensor, prefix: Tensor) -> Tensor:
+        """Row of (prompt, number of thoughts so far), ``[n]``."""
+        return prompt * self.max_length + prefix.shape[1]
+
+    def ends(self, tokens: Tensor) -> Tensor:
+        """Stop ends a response, ``[n]``."""
+        return tokens == STOP
+
+    def outcome(
+        self, prompt: Tensor, tokens: Tensor, length: Tensor, generator: torch.Generator
+    ) -> Mapping[str, Column]:
+        """Sampled success: ``traj.reward/task``, ``traj.thoughts``, ``traj.need`` and ``traj.truncated``, ``[n]``."""
+        stopped = tokens.gather(1, (length - 1)[:, None])[:, 0] == STOP
+        thoughts = (length - stopped.long()).float()
+        need = self.needs()[0][prompt]
+        chance = torch.where(thoughts >= need, torch.full_like(need, 0.95), 0.05 + 0.3 * thoughts / need)
+        success = torch.rand(len(chance), generator=generator) < chance
+        return {
+            "traj.reward/task": success.float(),
+            "traj.thoughts": thoughts,
+            "traj.need": need,
+            "traj.truncated": ~stopped,
+        }

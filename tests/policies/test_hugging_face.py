@@ -300,6 +300,20 @@ def test_state_dict_restores(folders, tmp_path, kind, rank):
 
 
 @pytest.mark.parametrize(("kind", "rank"), [("qwen2", None), ("llama", 2), ("gpt2", 2)])
+def test_merged_weights_are_those_of_a_plain_model(folders, kind, rank):
+    policy, plain = build(folders[kind], lora_rank=rank), build(folders[kind])
+    batch = sampled(policy)
+    before = policy.evaluate(batch, WANTS)["action.logprob"]
+    train_one_step(policy, batch, lr=0.01)
+    after = policy.evaluate(batch, WANTS)["action.logprob"]
+    result = plain.model.load_state_dict(dict(policy.merged_weights()), strict=False)
+    assert not result.unexpected_keys and set(result.missing_keys) <= {"lm_head.weight"}
+    torch.testing.assert_close(plain.evaluate(batch, WANTS)["action.logprob"], after, atol=1e-4, rtol=0)
+    assert torch.equal(policy.evaluate(batch, WANTS)["action.logprob"], after)
+    assert float((after - before).detach().abs().max()) > 0.01
+
+
+@pytest.mark.parametrize(("kind", "rank"), [("qwen2", None), ("llama", 2), ("gpt2", 2)])
 def test_export_is_a_model_of_transformers(folders, tmp_path, kind, rank):
     policy = build(folders[kind], lora_rank=rank)
     batch = sampled(policy)

@@ -15,7 +15,7 @@ Deviations
 
 import copy
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -126,6 +126,18 @@ class HuggingFaceModel(LanguageModel):
         full = super().state_dict()
         kept = {name: full[name] for name in self.unsaved if name in full}
         return super().load_state_dict({**kept, **state_dict}, strict=strict, assign=assign)
+
+    def merged_weights(self) -> Iterator[tuple[str, Tensor]]:
+        """Names as in the model's own files, and tensors with the adapters' products added; no weight is changed."""
+        layers: dict[str, Any] = dict(self.model.named_modules())
+        for name, parameter in self.model.named_parameters():
+            if "lora_" in name:
+                continue
+            layer, _, last = name.rpartition(".base_layer.")
+            value = parameter.detach()
+            if layer and last == "weight":
+                value = value + layers[layer].get_delta_weight("default").to(value.dtype)
+            yield name.removeprefix("base_model.model.").replace(".base_layer.", "."), value
 
     def export(self, folder: str | Path) -> None:
         """Write the model, adapters merged in, and the tokenizer as safetensors that transformers can load.

@@ -7,3 +7,7 @@ class GuerdonError(ValueError):
 
 class RunStopped(RuntimeError):
     """A run that stopped itself (non-finite loss, collapse). Its sentence is the diagnosis; exit code 1."""
+
+
+class RunInterrupted(KeyboardInterrupt):
+    """Ctrl-C or a termination request, after the step was finished and saved. Its sentence says how to go on."""

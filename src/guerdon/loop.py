@@ -1,9 +1,11 @@
 """The loop. It calls slots in order and knows no paper, no domain and no trainer variant by name."""
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -13,11 +15,14 @@ from guerdon.errors import GuerdonError, RunStopped
 from guerdon.health import Health
 from guerdon.metrics.basic import describe
 from guerdon.objective import call_with_state
-from guerdon.piece import Policy, PolicySpec, TaskSpec, Transform
+from guerdon.piece import Origin, Policy, PolicySpec, TaskSpec, Transform
 from guerdon.recipe import Recipe, snapshot, with_run_choices
-from guerdon.rng import Stream
+from guerdon.rng import Stream, seeded
 from guerdon.snapshots import Snapshots
 from guerdon.update import minibatches, optimizer_step, unit_of
+
+if TYPE_CHECKING:
+    from guerdon.runs.folder import RunFolder
 
 Observer = Callable[["Trainer", Batch, dict[str, float]], None]
 
@@ -52,8 +57,14 @@ class Trainer:
         wants = frozenset(_base(name) for name in recipe.reads())
         if policy is None:
             assert recipe.policy is not None
-            policy = recipe.policy.build(recipe.task, wants, self.stream.child("policy"))
-        self.policy = policy.to(self.device)
+            policy = Origin(recipe.policy, recipe.task, wants).build(self.stream.child("policy"))
+        elif lacking := wants & frozenset(getattr(recipe.policy, "provides", ())) - policy.provides:
+            raise GuerdonError(
+                f"the policy handed over must provide {', '.join(sorted(lacking))}, which the recipe reads; "
+                "build it with these in wants"
+            )
+        # Rollouts see the policy in evaluation mode from the first step on, fresh or resumed.
+        self.policy = policy.to(self.device).eval()
         self.optimizer = recipe.update.optimizer(self.policy)
         self.optimizer_steps = 0
         self.states = nn.ModuleDict()
@@ -74,6 +85,10 @@ class Trainer:
         Raises:
             RunStopped: if the run became non-finite or collapsed.
         """
+        with seeded(self.stream.child("step", self.step, "global"), self.device):
+            return self._turn()
+
+    def _turn(self) -> tuple[Batch, dict[str, float]]:
         started = time.perf_counter()
         stream = self.stream.child("step", self.step)
         progress = self.step / max(self.steps, 1)
@@ -215,6 +230,9 @@ def train(
     policy: PolicySpec | Policy | None = None,
     device: torch.device | str = "cpu",
     observers: Sequence[Observer] = (),
+    out: "str | Path | RunFolder | None" = None,
+    resume: bool = False,
+    save_every: int | None = None,
 ) -> Result:
     """Train a policy by a recipe.
 
@@ -225,33 +243,38 @@ def train(
         task: fills or replaces ``recipe.task``.
         policy: a spec to build, or a built policy to go on from.
         device: where the policy lives.
-        observers: called after every step with (trainer, batch, metrics).
+        observers: called after every step with (trainer, batch, metrics); one that is a context manager is entered.
+        out: the run folder, a path or a ``RunFolder`` with options; None keeps nothing on disk.
+        resume: go on with the run in ``out`` where it stopped, if there is one.
+        save_every: steps between checkpoints; None leaves it to ``out``.
 
     Raises:
-        GuerdonError: if the recipe cannot work.
+        GuerdonError: if the recipe cannot work, or ``out`` holds another run.
         RunStopped: if the run became non-finite or collapsed.
+        RunInterrupted: on Ctrl-C with ``out``, after the step is finished and saved.
     """
     built = policy if isinstance(policy, Policy) else None
-    spec = None if isinstance(policy, Policy) else policy
-    if built is None or recipe.task is None or task is not None:
-        recipe = with_run_choices(recipe, task, spec or (recipe.policy if built is None else _Built()))
+    origin = built.origin if built else None
+    spec = policy if isinstance(policy, PolicySpec) else origin and origin.spec
+    recipe = with_run_choices(recipe, task, spec, built=built is not None)
     trainer = Trainer(recipe, steps=steps, seed=seed, policy=built, device=device)
     result = Result(trainer.policy, warnings=trainer.warnings)
-    while trainer.step < steps:
-        batch, metrics = trainer.train_step()
-        result.metrics.append(metrics)
+    with contextlib.ExitStack() as stack:
+        if out is not None:
+            from guerdon.runs.folder import begin
+
+            folder = begin(out, trainer, resume=resume, save_every=save_every, handed_over=built is not None)
+            result.metrics += folder.so_far
+            observers = (folder, *observers)
         for observer in observers:
-            observer(trainer, batch, metrics)
+            if isinstance(observer, contextlib.AbstractContextManager):
+                stack.enter_context(observer)
+        while trainer.step < steps:
+            batch, metrics = trainer.train_step()
+            result.metrics.append(metrics)
+            for observer in observers:
+                observer(trainer, batch, metrics)
     return result
-
-
-@dataclass(frozen=True)
-class _Built(PolicySpec):
-    """Stands in a recipe for a policy that was handed over already built."""
-
-    def build(self, task: Any, wants: frozenset[str], stream: Stream) -> Policy:
-        """Never called."""
-        raise GuerdonError("this recipe was run with a built policy; pass policy= again")
 
 
 def _base(name: str) -> str:

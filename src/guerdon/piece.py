@@ -146,6 +146,8 @@ class Policy(nn.Module, ABC):
     """Columns that ``evaluate`` can compute, such as ``action.logprob``."""
     unit: str = "traj"
     """What its forward pass needs whole: ``traj`` (a sequence model) or ``action`` (it sees single steps)."""
+    origin: "Origin | None" = None
+    """How it was built; the loop notes it, so that a run that goes on from this policy can be resumed."""
 
     @abstractmethod
     def evaluate(self, batch: Batch, wants: frozenset[str]) -> dict[str, Tensor]:
@@ -169,6 +171,25 @@ class PolicySpec(Piece):
     @abstractmethod
     def build(self, task: Any, wants: frozenset[str], stream: Stream) -> Policy:
         """A policy for the task that can provide ``wants`` (heads nobody reads are not made)."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What ``PolicySpec.build`` was called with: enough to build a policy of the same shape."""
+
+    spec: PolicySpec
+    task: Any
+    wants: frozenset[str]
+
+    def build(self, stream: Stream) -> Policy:
+        """A fresh policy that remembers where it is from."""
+        policy = self.spec.build(self.task, self.wants, stream)
+        policy.origin = self
+        return policy
+
+    def __deepcopy__(self, memo: Any) -> "Origin":
+        # Snapshots copy policies; a task may hold a data set, and nothing here ever changes.
+        return self
 
 
 def members(piece: Any) -> Sequence[Piece]:

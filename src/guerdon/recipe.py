@@ -197,8 +197,10 @@ def _missing(place: str, piece: Piece, name: str, known: set[str]) -> str:
     )
 
 
-def with_run_choices(recipe: Recipe, task: TaskSpec | None, policy: PolicySpec | None) -> Recipe:
-    """The recipe with a task and a policy filled in.
+def with_run_choices(
+    recipe: Recipe, task: TaskSpec | None, policy: PolicySpec | None, *, built: bool = False
+) -> Recipe:
+    """The recipe with a task and a policy filled in; ``built``: the policy itself is there, so no spec is needed.
 
     Raises:
         GuerdonError: if one of them is given neither here nor in the recipe.
@@ -207,7 +209,7 @@ def with_run_choices(recipe: Recipe, task: TaskSpec | None, policy: PolicySpec |
 
     task, policy = task or recipe.task, policy or recipe.policy
     for name, value in (("task", task), ("policy", policy), ("rollout", recipe.rollout)):
-        if value is None:
+        if value is None and not (built and name == "policy"):
             raise GuerdonError(f"training needs a {name}; set Recipe.{name} or pass {name}=")
     return replace(recipe, task=task, policy=policy)
 

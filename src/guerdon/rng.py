@@ -4,9 +4,13 @@ A stream is a path such as ``(seed, "step", 12, "rollout")``. Nothing is carried
 the next, so a resumed run draws what the uninterrupted one would have drawn.
 """
 
+import contextlib
 import hashlib
+import random
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy
 import torch
 
 
@@ -28,3 +32,22 @@ class Stream:
     def generator(self, device: torch.device | str = "cpu") -> torch.Generator:
         """A torch generator seeded by the path."""
         return torch.Generator(device).manual_seed(self.integer())
+
+
+@contextlib.contextmanager
+def seeded(stream: Stream, device: torch.device) -> Iterator[None]:
+    """Seed the global generators (torch, numpy, random) inside the block and put them back as they were after it.
+
+    Dropout and third-party scorers draw from them, so without this a resumed run would not repeat.
+    """
+    devices = [device] if device.type == "cuda" else []
+    python, legacy = random.getstate(), numpy.random.get_state()
+    with torch.random.fork_rng(devices):
+        torch.manual_seed(stream.integer())
+        random.seed(stream.integer())
+        numpy.random.seed(stream.integer() % 2**32)
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            numpy.random.set_state(legacy)

@@ -147,7 +147,9 @@ def optimizer_step(
             part = part.with_columns(policy.evaluate(part, wants))
         loss, metrics = objective(part, states)
         if not bool(loss.isfinite()):
-            raise RunStopped(f"the loss is {float(loss)} ({blame(part, wants)}); lower update.lr or look at the batch")
+            raise RunStopped(
+                f"the loss is {float(loss.detach())} ({blame(part, wants)}); lower update.lr or look at the batch"
+            )
         if loss.requires_grad:
             loss.backward()
         loss_value += float(loss.detach())

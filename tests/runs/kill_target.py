@@ -1,0 +1,97 @@
+"""Kills a training run with SIGKILL at random moments and resumes it until it is done: ``python kill_target.py DIR``.
+
+The run is a forked child, so that a start costs no import of torch; the parent itself never computes. Prints
+where each kill fell. ``DIR/killed`` is to equal ``DIR/whole``, which is run without a kill.
+"""
+
+import json
+import os
+import random
+import signal
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+from run_toys import toy_recipe
+
+from guerdon import train
+from guerdon.loop import Trainer
+from guerdon.runs import atomic, checkpoint
+from guerdon.runs.folder import RunFolder
+
+STEPS, KILLS = 40, 12
+
+
+def linger(function: Callable) -> Callable:
+    """Make a write take long, so that a kill often falls inside it."""
+
+    def slow(*arguments, **options):
+        result = function(*arguments, **options)
+        time.sleep(0.004)
+        return result
+
+    return slow
+
+
+def run(out: Path) -> int:
+    """A child that trains to the end; its process id."""
+    child = os.fork()
+    if child:
+        return child
+    # A checkpoint torn by the last kill is reported and skipped; here that is the point.
+    warnings.simplefilter("ignore")
+    try:
+        train(toy_recipe(), steps=STEPS, seed=3, out=RunFolder(out, save_every=2, rollouts_every=2), resume=True)
+    except BaseException as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
+        os._exit(1)
+    os._exit(0)
+
+
+def lines(log: Path) -> int:
+    return log.read_bytes().count(b"\n") if log.exists() else 0
+
+
+def kill_one(out: Path, steps: int, delay: float) -> dict | None:
+    """Start, wait until ``steps`` more steps are logged, kill after ``delay`` seconds; None if it was done first.
+
+    Counted in steps rather than in seconds, so that a slow machine sees the same kills as a fast one.
+    """
+    log = out / "metrics.jsonl"
+    begun, child, ended = lines(log), run(out), (0, 0)
+    while ended[0] == 0 and lines(log) < begun + steps:
+        time.sleep(0.001)
+        ended = os.waitpid(child, os.WNOHANG)
+    time.sleep(delay)
+    if ended[0] == 0:
+        os.kill(child, signal.SIGKILL)
+        ended = os.waitpid(child, 0)
+    if not os.WIFSIGNALED(ended[1]):
+        if ended[1]:
+            raise SystemExit(f"the run failed with status {ended[1]}")
+        return None
+    return {"step": lines(log), "writing": bool([*out.glob("**/.partial*")])}
+
+
+def main(folder: Path) -> None:
+    checkpoint.save_file = linger(checkpoint.save_file)
+    checkpoint._fingerprint = linger(checkpoint._fingerprint)
+    atomic.sync = linger(atomic.sync)
+    draw, kills = random.Random(7), []
+    # Once here, so that no child has to import what torch imports late; a backward pass would not survive the fork.
+    Trainer(toy_recipe(), steps=1)
+    while len(kills) < KILLS:
+        kill = kill_one(folder / "killed", draw.randint(1, 6), draw.uniform(0.0, 0.06))
+        if kill is None:
+            break
+        kills.append(kill)
+    for out in (folder / "killed", folder / "whole"):
+        if os.waitpid(run(out), 0)[1]:
+            raise SystemExit("the run failed")
+    print(json.dumps(kills))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

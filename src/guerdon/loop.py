@@ -86,34 +86,31 @@ class Trainer:
             RunStopped: if the run became non-finite or collapsed.
         """
         with seeded(self.stream.child("step", self.step, "global"), self.device):
-            return self._turn()
-
-    def _turn(self) -> tuple[Batch, dict[str, float]]:
-        started = time.perf_counter()
-        stream = self.stream.child("step", self.step)
-        progress = self.step / max(self.steps, 1)
-        batch, refills = self._collect(stream, progress)
-        collected = time.perf_counter()
-        for slot in ("credit", "advantage"):
-            batch = self._apply(slot, batch)
-        batch = self._fill(self.recipe.objective.reads, batch)
-        metrics = self._update(batch, stream, progress)
-        self.snapshots.after_step(self.policy)
-        for place, piece in self.recipe.flow():
-            if place.startswith("metrics."):
-                batch = self._fill(piece.reads, batch)
-                metrics.update(call_with_state(piece, batch, self.state_of(place)))
-        done = time.perf_counter()
-        actions = batch.size("action")
-        timing = {
-            "time/collect_s": collected - started,
-            "time/update_s": done - collected,
-            "actions_per_s": actions / max(done - started, 1e-9),
-        }
-        metrics = {**describe(batch), **metrics, "refills": float(refills), **timing}
-        self.step += 1
-        self.health.look(self.step, metrics)
-        return batch, metrics
+            started = time.perf_counter()
+            stream = self.stream.child("step", self.step)
+            progress = self.step / max(self.steps, 1)
+            batch, refills = self._collect(stream, progress)
+            collected = time.perf_counter()
+            for slot in ("credit", "advantage"):
+                batch = self._apply(slot, batch)
+            batch = self._fill(self.recipe.objective.reads, batch)
+            metrics = self._update(batch, stream, progress)
+            self.snapshots.after_step(self.policy)
+            for place, piece in self.recipe.flow():
+                if place.startswith("metrics."):
+                    batch = self._fill(piece.reads, batch)
+                    metrics.update(call_with_state(piece, batch, self.state_of(place)))
+            done = time.perf_counter()
+            actions = batch.size("action")
+            timing = {
+                "time/collect_s": collected - started,
+                "time/update_s": done - collected,
+                "actions_per_s": actions / max(done - started, 1e-9),
+            }
+            metrics = {**describe(batch), **metrics, "refills": float(refills), **timing}
+            self.step += 1
+            self.health.look(self.step, metrics)
+            return batch, metrics
 
     def _collect(self, stream: Stream, progress: float) -> tuple[Batch, int]:
         """Rollouts, rewards and shaping until the filters have let through as many groups as one rollout has."""

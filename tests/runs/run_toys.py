@@ -1,7 +1,7 @@
 """A small recipe with everything a checkpoint has to carry: optimiser moments, ref, ema, piece state, dropout."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -77,12 +77,11 @@ def toy_recipe(
     policy: PolicySpec | None = None,
     update: Update | None = None,
     aggregation: Aggregation | None = None,
-    rollout: SampleTree = SampleTree(prompts=4, samples_per_prompt=4),
 ) -> Recipe:
     return Recipe(
         task=TokenTree(prompts=6, vocab=3, depth=2, correct=2),
         policy=policy or ToyTable(),
-        rollout=rollout,
+        rollout=SampleTree(prompts=4, samples_per_prompt=4),
         advantage=(ToyBaseline(),),
         objective=Objective(ToySurrogate(), aggregation or TokenMean()),
         update=update or Update(lr=0.05, epochs=2, minibatches=2, warmup=3, decay="cosine"),
@@ -92,4 +91,4 @@ def toy_recipe(
 TOYS: dict[str, type] = {cls.__name__: cls for cls in (ToyBaseline, ToySurrogate, ToyTable)}
 """What has to be added to the catalogue for a recipe with toys to load."""
 
-__all__ = ["TOYS", "ToyTable", "field", "toy_recipe"]
+__all__ = ["TOYS", "ToyTable", "toy_recipe"]

@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy
 import pyarrow
-import pyarrow.compute
 import pyarrow.parquet
 import torch
 from torch import Tensor
@@ -134,7 +133,7 @@ def decode(array: Any, facts: Facts) -> Column:
         return _tensor(values, facts["dtype"]).reshape(len(array), *facts["shape"])
     if kind == "tensors":
         values = _tensor(array.flatten(), facts["dtype"])
-        lengths = [None if item is None else item for item in _lengths(array)]
+        lengths = array.value_lengths().to_pylist()
         parts = iter(values.split([length for length in lengths if length is not None]))
         return [None if length is None else next(parts).clone() for length in lengths]
     items = array.to_pylist()
@@ -152,10 +151,6 @@ def _lists(lengths: list[int | None], flat: pyarrow.Array) -> pyarrow.Array:
     ends = numpy.cumsum([0, *(length or 0 for length in lengths)])
     missing = pyarrow.array([length is None for length in lengths], pyarrow.bool_())
     return pyarrow.LargeListArray.from_arrays(pyarrow.array(ends, pyarrow.int64()), flat, mask=missing)
-
-
-def _lengths(array: Any) -> list[int | None]:
-    return pyarrow.compute.list_value_length(array).to_pylist()
 
 
 def _numpy(values: Tensor) -> numpy.ndarray:

@@ -10,15 +10,23 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from torch.nn import functional
 
+from guerdon.advantages.standardize import Standardize
 from guerdon.batch import Batch
 from guerdon.errors import GuerdonError
+from guerdon.loop import Trainer
+from guerdon.objective import Objective
+from guerdon.objectives.kl import KLPenalty
+from guerdon.objectives.ppo_clip import PPOClip
 from guerdon.piece import TaskSpec
 from guerdon.policies.hugging_face import HuggingFaceLM, HuggingFaceModel
+from guerdon.recipe import Recipe
+from guerdon.rewards.verifier import Verifier
 from guerdon.rng import Stream
 from guerdon.rollouts.sample import Sample
 from guerdon.rollouts.sampler import LocalSampler, Sampling
 from guerdon.snapshots import frozen_copy
 from guerdon.tasks.problem import Problem
+from guerdon.update import Update
 
 transformers = pytest.importorskip("transformers")
 
@@ -417,3 +425,25 @@ def test_spec_is_saved_as_json(folders):
     spec = HuggingFaceLM("a/b", lora_rank=4, lora_targets=("q_proj", "v_proj"), dtype="bf16", chat=True)
     assert from_json(json.loads(json.dumps(to_json(spec)))) == spec
     assert copy.copy(spec) == spec
+
+
+@pytest.mark.parametrize(("rank", "reference"), [(2, "ref"), (2, "ema"), (None, "ref")])
+def test_trains_in_the_loop_and_resumes(folders, rank, reference):
+    recipe = Recipe(
+        task=Sums(),
+        policy=HuggingFaceLM(folders["llama"], lora_rank=rank),
+        rollout=Sample(2, 4, Sampling(max_tokens=5)),
+        rewards=(Verifier(isolate=False),),
+        advantage=(Standardize(),),
+        objective=Objective(PPOClip(), regularizers=(KLPenalty(coef=0.1, reference=reference),)),
+        update=Update(lr=1e-3, minibatches=2),
+    )
+    whole, first, second = (Trainer(recipe, steps=3) for _ in range(3))
+    divergences = [whole.train_step()[1]["kl"] for _ in range(3)]
+    assert divergences[-1] > 1e-7
+    for _ in range(2):
+        first.train_step()
+    second.load_state_dict(copy.deepcopy(first.state_dict()))
+    second.train_step()
+    expected = whole.state_dict()["policy"]
+    assert all(torch.equal(value, expected[name]) for name, value in second.state_dict()["policy"].items())

@@ -3,6 +3,7 @@
 import torch
 
 from guerdon import segment
+from guerdon.axes import is_extensive
 from guerdon.batch import Batch
 
 
@@ -16,7 +17,7 @@ def describe(batch: Batch) -> dict[str, float]:
     out = {"trajectories": float(batch.size("traj")), "groups": float(batch.size("group"))}
     if len(length):
         out["length"] = float(length.mean())
-    for name in batch.names("traj", "reward"):
+    for name in filter(is_extensive, batch.names("traj", "reward")):
         values = batch[f"traj.{name}"].float()
         scored = values.isfinite()
         if name == "reward":

@@ -240,7 +240,8 @@ def train(
         task: fills or replaces ``recipe.task``.
         policy: a spec to build, or a built policy to go on from.
         device: where the policy lives.
-        observers: called after every step with (trainer, batch, metrics); one that is a context manager is entered.
+        observers: called after every step with (trainer, batch, metrics); a context manager among them is entered,
+            and one may lower ``trainer.steps`` to end the run.
         out: the run folder, a path or a ``RunFolder`` with options; None keeps nothing on disk.
         resume: go on with the run in ``out`` where it stopped, if there is one.
         save_every: steps between checkpoints; None leaves it to ``out``.
@@ -266,7 +267,7 @@ def train(
         for observer in observers:
             if isinstance(observer, contextlib.AbstractContextManager):
                 stack.enter_context(observer)
-        while trainer.step < steps:
+        while trainer.step < trainer.steps:
             batch, metrics = trainer.train_step()
             result.metrics.append(metrics)
             for observer in observers:

@@ -1,4 +1,4 @@
-"""What claims are measured on: ragged batches from plain numbers, groups of coin flips."""
+"""What claims are measured on: ragged batches from plain numbers, groups of coin flips, single actions, exact trees."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,6 +7,10 @@ import torch
 from torch import Tensor
 
 from guerdon.batch import Batch, Column
+from guerdon.objective import Objective
+from guerdon.recipe import Recipe
+from guerdon.solvers.enumerate import Copies, expected_gradient, expected_reward, gradient
+from guerdon.tasks.token_tree import TokenTree
 
 
 def ragged(
@@ -48,3 +52,28 @@ def bernoulli_groups(probabilities: Sequence[float], size: int, seed: int) -> Ba
     generator = torch.Generator().manual_seed(seed)
     draws = torch.rand((len(probabilities), size), generator=generator, dtype=torch.float64)
     return ragged((draws < torch.tensor(probabilities)[:, None]).double().tolist())
+
+
+def one_action(objective: Objective, ratio: float, advantage: float) -> tuple[float, float]:
+    """Loss of a single action whose ratio to the old policy is ``ratio``, and its slope in the log-prob."""
+    logprob = torch.tensor([ratio], dtype=torch.float64).log().requires_grad_()
+    batch = ragged([[0.0]], columns={"traj.advantage": [advantage], "token.old_logprob": [0.0]})
+    loss, _ = objective(objective.prepare(batch.with_columns({"token.logprob": logprob})), {})
+    (slope,) = torch.autograd.grad(loss, logprob)
+    return float(loss.detach()), float(slope)
+
+
+def random_logits(task: TokenTree, seed: int) -> Tensor:
+    """Gaussian logits in float64 for a tabular policy on a tree."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn((task.contexts, task.vocab), generator=generator, dtype=torch.float64)
+
+
+def gradient_error(recipe: Recipe, task: TokenTree, copies: Copies, samples: int, factor: float = 1.0) -> float:
+    """How far a recipe's gradient, on average over all groups, is from ``factor`` times the policy gradient.
+
+    Relative to the larger of the two; 0 is an unbiased estimator.
+    """
+    got = -expected_gradient(recipe, task, copies, samples)
+    true = factor * gradient(lambda at: expected_reward(task, at), copies.policy)
+    return float((got - true).norm() / torch.maximum(got.norm(), true.norm()))

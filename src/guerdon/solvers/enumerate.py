@@ -143,6 +143,15 @@ def expected_gradient(recipe: Recipe, task: TokenTree, copies: Copies, samples: 
     Raises:
         GuerdonError: if there are more than ``LIMIT`` such batches.
     """
+    return gradient_moments(recipe, task, copies, samples)[0]
+
+
+def gradient_moments(recipe: Recipe, task: TokenTree, copies: Copies, samples: int) -> tuple[Tensor, float]:
+    """Mean of the gradient over every batch, and its variance summed over the logits.
+
+    Raises:
+        GuerdonError: if there are more than ``LIMIT`` batches.
+    """
     count = task.leaves ** (samples * task.prompts)
     if count > LIMIT:
         raise GuerdonError(f"enumeration needs at most {LIMIT} batches, got {count}; take a smaller task or group")
@@ -150,9 +159,11 @@ def expected_gradient(recipe: Recipe, task: TokenTree, copies: Copies, samples: 
     assert copies.behavior is not None
     logprob = leaf_logprobs(task, copies.behavior).detach()
     prompt = torch.arange(task.prompts).repeat_interleave(samples)
-    total = torch.zeros_like(copies.policy)
+    mean, square = torch.zeros_like(copies.policy), 0.0
     for leaves in itertools.product(range(task.leaves), repeat=samples * task.prompts):
         leaf = torch.tensor(leaves)
-        chance = logprob[prompt, leaf].sum().exp()
-        total += chance * loss_gradient(recipe, copies, batch_of(task, copies, prompt, leaf, prompt))
-    return total.detach()
+        chance = float(logprob[prompt, leaf].sum().exp())
+        slope = loss_gradient(recipe, copies, batch_of(task, copies, prompt, leaf, prompt))
+        mean += chance * slope
+        square += chance * float(slope.square().sum())
+    return mean, square - float(mean.square().sum())

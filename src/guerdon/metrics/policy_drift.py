@@ -27,5 +27,5 @@ class PolicyDrift(Metric):
         """Means over the batch's actions; nothing where it has none."""
         if not batch.size("action"):
             return {}
-        kl = kl_estimate(batch["action.old_logprob"], batch["action.ref_logprob"], estimator="k3")
+        kl = kl_estimate(batch["action.old_logprob"] - batch["action.ref_logprob"], "k3")
         return {"entropy": float(batch["action.old_entropy"].mean()), "kl": float(kl.mean())}

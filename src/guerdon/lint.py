@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 def warnings(recipe: "Recipe") -> list[str]:
     """Sentences about dead settings; empty if there is none."""
-    return [*cancelled(recipe), *dead_clips(recipe)]
+    return [*cancelled(recipe), *unread(recipe), *dead_clips(recipe)]
 
 
 def cancelled(recipe: "Recipe") -> Iterator[str]:
@@ -30,6 +30,20 @@ def cancelled(recipe: "Recipe") -> Iterator[str]:
                 )
             if not _passes_on(later, piece):
                 break
+
+
+def unread(recipe: "Recipe") -> Iterator[str]:
+    """A reward component that nothing after it reads, because it comes after the piece that adds them up."""
+    flow = list(recipe.flow())
+    for number, (place, piece) in enumerate(flow):
+        readers = {name for _, later in flow[number + 1 :] for name in later.reads}
+        for name in piece.writes:
+            if not name.startswith("traj.reward/") or name.endswith("*") or readers & {name, "traj.reward/*"}:
+                continue
+            yield (
+                f"{place} ({type(piece).__name__}) has no effect: it writes {name!r}, which nothing after it reads; "
+                "put it before the piece that combines the components"
+            )
 
 
 def _passes_on(later: Piece, piece: Piece) -> bool:

@@ -25,12 +25,15 @@ def reward_columns(
     columns: dict[str, list[float]] = {key: [] for key in keys}
     reasons = list(batch[REASONS]) if REASONS in batch else [""] * len(outcomes)
     for row, outcome in enumerate(outcomes):
-        if isinstance(outcome.value, dict) and not components:
+        if components:
+            parts, reason = _parts(outcome, keys)
+        elif isinstance(outcome.value, dict):
             raise GuerdonError(
                 f"reward {name!r} must be one number, got components {', '.join(outcome.value)}; "
                 "name them in the field `components`"
             )
-        parts, reason = _parts(outcome, keys) if components else ({name: outcome.value}, outcome.reason)
+        else:
+            parts, reason = {name: outcome.value}, outcome.reason
         for key in keys:
             columns[key].append(parts[key])
         if reason:

@@ -1,4 +1,4 @@
-"""Kills a training run with SIGKILL at random moments and resumes it until it is done: ``python kill_target.py DIR``.
+"""Kills a training run with SIGKILL at random moments and resumes it until it is done: ``kill_target.py DIR table|language``.
 
 The run is a forked child, so that a start costs no import of torch; the parent itself never computes. Prints
 where each kill fell. ``DIR/killed`` is to equal ``DIR/whole``, which is run without a kill.
@@ -14,14 +14,15 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-from run_toys import toy_recipe
+from run_toys import language_recipe, toy_recipe
 
 from guerdon import train
 from guerdon.loop import Trainer
 from guerdon.runs import atomic, checkpoint
 from guerdon.runs.folder import RunFolder
 
-STEPS, KILLS = 40, 12
+RECIPES = {"table": (toy_recipe, 40, 12), "language": (language_recipe, 14, 5)}
+"""Recipe, steps, kills."""
 
 
 def linger(function: Callable) -> Callable:
@@ -35,7 +36,7 @@ def linger(function: Callable) -> Callable:
     return slow
 
 
-def run(out: Path) -> int:
+def run(kind: str, out: Path) -> int:
     """A child that trains to the end; its process id."""
     child = os.fork()
     if child:
@@ -43,7 +44,8 @@ def run(out: Path) -> int:
     # A checkpoint torn by the last kill is reported and skipped; here that is the point.
     warnings.simplefilter("ignore")
     try:
-        train(toy_recipe(), steps=STEPS, seed=3, out=RunFolder(out, save_every=2, rollouts_every=2), resume=True)
+        recipe, steps, _ = RECIPES[kind]
+        train(recipe(), steps=steps, seed=3, out=RunFolder(out, save_every=2, rollouts_every=2), resume=True)
     except BaseException as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
         os._exit(1)
@@ -54,13 +56,13 @@ def lines(log: Path) -> int:
     return log.read_bytes().count(b"\n") if log.exists() else 0
 
 
-def kill_one(out: Path, steps: int, delay: float) -> dict | None:
+def kill_one(kind: str, out: Path, steps: int, delay: float) -> dict | None:
     """Start, wait until ``steps`` more steps are logged, kill after ``delay`` seconds; None if it was done first.
 
     Counted in steps rather than in seconds, so that a slow machine sees the same kills as a fast one.
     """
     log = out / "metrics.jsonl"
-    begun, child, ended = lines(log), run(out), (0, 0)
+    begun, child, ended = lines(log), run(kind, out), (0, 0)
     while ended[0] == 0 and lines(log) < begun + steps:
         time.sleep(0.001)
         ended = os.waitpid(child, os.WNOHANG)
@@ -75,23 +77,23 @@ def kill_one(out: Path, steps: int, delay: float) -> dict | None:
     return {"step": lines(log), "writing": bool([*out.glob("**/.partial*")])}
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, kind: str) -> None:
     checkpoint.save_file = linger(checkpoint.save_file)
     checkpoint._fingerprint = linger(checkpoint._fingerprint)
     atomic.sync = linger(atomic.sync)
     draw, kills = random.Random(7), []
     # Once here, so that no child has to import what torch imports late; a backward pass would not survive the fork.
-    Trainer(toy_recipe(), steps=1)
-    while len(kills) < KILLS:
-        kill = kill_one(folder / "killed", draw.randint(1, 6), draw.uniform(0.0, 0.06))
+    Trainer(RECIPES[kind][0](), steps=1)
+    while len(kills) < RECIPES[kind][2]:
+        kill = kill_one(kind, folder / "killed", draw.randint(1, 4), draw.uniform(0.0, 0.06))
         if kill is None:
             break
         kills.append(kill)
     for out in (folder / "killed", folder / "whole"):
-        if os.waitpid(run(out), 0)[1]:
+        if os.waitpid(run(kind, out), 0)[1]:
             raise SystemExit("the run failed")
     print(json.dumps(kills))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2])

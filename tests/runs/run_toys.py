@@ -7,14 +7,24 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from guerdon.advantages.standardize import Standardize
 from guerdon.batch import Batch, Column
 from guerdon.objective import Objective
-from guerdon.objectives.aggregation import TokenMean
+from guerdon.objectives.aggregation import SeqMeanTokenMean, TokenMean
+from guerdon.objectives.entropy import EntropyBonus
+from guerdon.objectives.kl import KLPenalty
+from guerdon.objectives.ppo_clip import PPOClip
 from guerdon.piece import Aggregation, Policy, PolicySpec, RowLoss, Term, Transform
 from guerdon.policies.tabular import Tabular, TabularPolicy
+from guerdon.policies.tiny_lm import TinyLM
 from guerdon.recipe import Recipe
+from guerdon.rewards.format import Pattern
+from guerdon.rewards.verifier import Verifier
 from guerdon.rng import Stream
+from guerdon.rollouts.sample import Sample
+from guerdon.rollouts.sampler import Sampling
 from guerdon.rollouts.tabular import SampleTree
+from guerdon.tasks.reasoning_gym import ReasoningGym
 from guerdon.tasks.token_tree import TokenTree
 from guerdon.update import Update
 
@@ -85,6 +95,19 @@ def toy_recipe(
         advantage=(ToyBaseline(),),
         objective=Objective(ToySurrogate(), aggregation or TokenMean()),
         update=update or Update(lr=0.05, epochs=2, minibatches=2, warmup=3, decay="cosine"),
+    )
+
+
+def language_recipe() -> Recipe:
+    """GRPO with a KL penalty on a tiny language model, all of it from the catalogue."""
+    return Recipe(
+        task=ReasoningGym("chain_sum", test_size=4, options={"min_terms": 2, "max_terms": 2, "max_digits": 1}),
+        policy=TinyLM(width=32, layers=1, heads=2, vocab_size=300),
+        rollout=Sample(prompts=2, samples_per_prompt=3, sampling=Sampling(max_tokens=5)),
+        rewards=(Verifier(isolate=False), Pattern(".*[0-9].*", isolate=False)),
+        advantage=(Standardize(),),
+        objective=Objective(PPOClip(), SeqMeanTokenMean(), regularizers=(KLPenalty(0.01), EntropyBonus(0.01))),
+        update=Update(lr=3e-3, epochs=2, minibatches=2, micro_batch=2),
     )
 
 

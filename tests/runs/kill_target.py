@@ -1,4 +1,4 @@
-"""Kills a training run with SIGKILL at random moments and resumes it until it is done: ``kill_target.py DIR table|language``.
+"""Kills a training run with SIGKILL at random moments, resumes it until it is done: ``kill_target.py DIR KIND``.
 
 The run is a forked child, so that a start costs no import of torch; the parent itself never computes. Prints
 where each kill fell. ``DIR/killed`` is to equal ``DIR/whole``, which is run without a kill.

@@ -228,3 +228,15 @@ def test_killed_at_random_moments_a_run_ends_as_if_it_never_was(tmp_path, kind, 
         assert 0 < sum(kill["writing"] for kill in kills) < len(kills), "kills inside and outside of a write"
     assert read_run(tmp_path / "killed").facts["status"] == "finished"
     assert_same_run(tmp_path / "whole", tmp_path / "killed")
+
+
+def test_an_observer_may_end_a_run_early_and_what_it_reached_is_saved(tmp_path):
+    def enough(trainer: Trainer, batch, metrics) -> None:
+        if trainer.step == 3:
+            trainer.steps = 3
+
+    result = train(toy_recipe(), steps=9, out=tmp_path / "run", observers=[enough])
+    run = read_run(tmp_path / "run")
+    assert len(result.metrics) == 3 and run.checkpoint_steps == [3]
+    assert run.facts["steps"] == 3 and run.facts["status"] == "finished"
+    assert torch.equal(weights(tmp_path / "run")["logits"], result.policy.state_dict()["logits"])

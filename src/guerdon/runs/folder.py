@@ -58,6 +58,8 @@ class RunFolder:
         self._log: IO[str] | None = None
         self._lock: IO[str] | None = None
         self._signals = Signals()
+        self._trainer: Trainer | None = None
+        self._saved = -1
 
     @property
     def folder(self) -> Path:
@@ -70,18 +72,29 @@ class RunFolder:
         return self
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        self._signals.release()
-        if self._log:
-            self._log.close()
+        try:
+            # An observer may have ended the run after this one was called for the last step.
+            if error is None and self._trainer and self._saved != self._trainer.step:
+                self.save(self._trainer)
+        finally:
+            self._signals.release()
+            if self._log:
+                self._log.close()
+            self._end(error)
+
+    def _end(self, error: BaseException | None) -> None:
         ends = {type(None): "finished", RunStopped: "stopped", KeyboardInterrupt: "interrupted", object: "failed"}
         status = next(status for cause, status in ends.items() if isinstance(error, cause))
         self._facts |= {"status": status, "reason": "" if error is None else str(error) or type(error).__name__}
+        if error is None and self._trainer:
+            self._facts["steps"] = self._trainer.steps
         self._write_facts()
         self.unclaim()
 
     def __call__(self, trainer: "Trainer", batch: Batch, metrics: dict[str, float]) -> None:
         """Log one step; store its rollouts and a checkpoint if they are due."""
         assert self._log is not None
+        self._trainer = trainer
         last, asked = trainer.step >= trainer.steps, self._signals.asked
         self._log.write(json.dumps(_line(trainer.step, metrics)) + "\n")
         self._log.flush()
@@ -104,6 +117,7 @@ class RunFolder:
             os.fsync(self._log.fileno())
         save_checkpoint(self.folder / "checkpoints", trainer.step, trainer.state_dict())
         prune(self.folder / "checkpoints", self.keep)
+        self._saved = trainer.step
 
     def start(self, trainer: "Trainer", handed_over: bool) -> None:
         """Begin a new run: ``run.json``, and the weights it starts from if they cannot be rebuilt from the seed.

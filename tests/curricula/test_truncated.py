@@ -3,10 +3,11 @@ from hypothesis import given
 from strategies import batch_of, batches
 
 from guerdon.advantages.standardize import Standardize
-from guerdon.curricula.truncated import DropTruncated, MaskTruncated
+from guerdon.curricula.truncated import DropTruncated
 from guerdon.objective import Objective
 from guerdon.objectives.aggregation import SeqMeanTokenMean, TokenMean
 from guerdon.objectives.reinforce import Reinforce
+from guerdon.objectives.row_weight import MaskWhere
 
 
 def two_responses():
@@ -15,19 +16,16 @@ def two_responses():
     return batch_of([2], tokens_per_step=[2, 3], columns=columns)
 
 
-def test_golden():
-    assert MaskTruncated()(two_responses())["action.mask"].tolist() == [True, True, False, False, False]
-    assert DropTruncated()(two_responses()).tolist() == [True, False]
-
-
-def test_an_earlier_mask_stays():
-    batch = two_responses().with_columns({"action.mask": torch.tensor([False, True, True, True, False])})
-    assert MaskTruncated()(batch)["action.mask"].tolist() == [False, True, False, False, False]
-
-
-def test_a_masked_response_counts_in_the_statistics_and_not_in_the_loss():
+def test_a_dropped_response_is_in_no_statistic():
     batch = two_responses()
-    batch = batch.with_columns(MaskTruncated()(batch))
+    assert DropTruncated()(batch).tolist() == [True, False]
+    batch = batch.select("traj", DropTruncated()(batch))
+    assert Standardize(scale="none", singleton="zero")(batch)["traj.advantage"].tolist() == [0.0]
+
+
+def test_a_masked_response_is_in_the_statistics_and_not_in_the_loss():
+    batch = two_responses()
+    batch = batch.with_columns(MaskWhere("traj.truncated")(batch))
     batch = batch.with_columns(Standardize(scale="none")(batch))
     assert batch["traj.advantage"].tolist() == [0.5, -0.5]
     for aggregation in (TokenMean(), SeqMeanTokenMean()):
@@ -40,17 +38,9 @@ def test_a_masked_response_counts_in_the_statistics_and_not_in_the_loss():
         assert logprob.grad.tolist() == [-0.25, -0.25, 0.0, 0.0, 0.0]
 
 
-def test_a_dropped_response_is_in_no_statistic():
-    batch = two_responses()
-    batch = batch.select("traj", DropTruncated()(batch))
-    assert Standardize(scale="none", singleton="zero")(batch)["traj.advantage"].tolist() == [0.0]
-
-
 @given(batches())
-def test_exactly_the_actions_of_truncated_trajectories_are_masked(batch):
+def test_exactly_the_truncated_trajectories_go(batch):
     truncated = torch.arange(batch.size("traj")) % 2 == 1
-    batch = batch.with_columns({"traj.truncated": truncated})
-    mask = MaskTruncated()(batch)["action.mask"]
-    assert mask.tolist() == [not truncated[row] for row in batch.index("action", "traj").tolist()]
+    batch = batch.with_columns({"traj.truncated": truncated, "traj.number": torch.arange(batch.size("traj"))})
     kept = batch.select("traj", DropTruncated()(batch))
-    assert kept.size("action") == int(mask.sum())
+    assert kept["traj.number"].tolist() == list(range(0, batch.size("traj"), 2))

@@ -27,6 +27,8 @@ class DynamicSampling(Filter):
     column: str = "traj.reward"
     """What must differ inside a group."""
 
+    invariant = frozenset({"scale", "group_scale", "shift", "group_shift"})
+
     @property
     def reads(self) -> tuple[str, ...]:
         """The column."""

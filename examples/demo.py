@@ -29,7 +29,7 @@ from guerdon.runs.progress import Progress
 from guerdon.runs.report import write_report
 from guerdon.tasks.reasoning_gym import ReasoningGym
 
-TASK = ReasoningGym("spell_backward", train_size=4000, test_size=300, options={"min_word_len": 5, "max_word_len": 6})
+TASK = ReasoningGym("spell_backward", train_size=10_000, test_size=300, options={"min_word_len": 5, "max_word_len": 6})
 POLICY = TinyLM(width=64, layers=3, heads=4)
 SAMPLING = Sampling(max_tokens=9)
 
@@ -45,7 +45,7 @@ REINFORCED = Recipe(
     task=TASK,
     policy=POLICY,
     rollout=Sample(prompts=32, samples_per_prompt=8, sampling=SAMPLING),
-    rewards=(Verifier(),),
+    rewards=(Verifier(threshold=1.0),),
     advantage=(Standardize(),),
     objective=Objective(PPOClip(clip_high=0.28)),
     update=Update(lr=5e-4, warmup=10),
@@ -78,7 +78,7 @@ def main() -> None:
     """Run the demo."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, default=0, help="of everything random")
-    parser.add_argument("--steps", type=int, default=150, help="RL steps")
+    parser.add_argument("--steps", type=int, default=120, help="RL steps")
     parser.add_argument("--out", type=Path, default=Path("runs/demo"), help="run folder")
     options = parser.parse_args()
     console, started = Console(), time.perf_counter()

@@ -100,3 +100,21 @@ def test_saved_and_refused():
     batch = batch_of([1], columns={"traj.response": ["x"], "group.problem": [None]}).with_run(task=None)
     with pytest.raises(GuerdonError, match="problems with a verifier, got NoneType"):
         piece(batch)
+
+
+@dataclass(frozen=True)
+class Partial(Fussy):
+    """Credit for every response, by its number; an empty one raises."""
+
+    def score(self, problem, response):
+        if not response:
+            raise ValueError("empty")
+        return float(response)
+
+
+def test_a_threshold_turns_partial_credit_into_right_or_wrong_and_keeps_what_is_unscored():
+    batch = batch_for(Partial(), [["0.2", "0.5", "1", ""]])
+    kept = Verifier(isolate=False)(batch)["traj.reward/correct"].tolist()
+    strict = Verifier(isolate=False, threshold=0.5)(batch)["traj.reward/correct"].tolist()
+    assert kept == pytest.approx([0.2, 0.5, 1.0, math.nan], nan_ok=True)
+    assert strict == pytest.approx([0.0, 1.0, 1.0, math.nan], nan_ok=True)

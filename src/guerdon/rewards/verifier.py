@@ -13,6 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from guerdon.batch import Batch, Column
 from guerdon.errors import GuerdonError
 from guerdon.piece import Transform
@@ -33,6 +36,8 @@ class Verifier(Transform):
     """Score in worker processes. False is for trusted scorers: a hang or a crash then takes the run with it."""
     workers: int = 1
     """Worker processes."""
+    threshold: float | None = None
+    """Scores from here on count 1 and lower ones 0; None keeps a scorer's partial credit."""
 
     reads = ("group.problem", "traj.response", "run.task")
 
@@ -62,4 +67,8 @@ class Verifier(Transform):
         ]
         calls = dict(zip(keys, zip(problems, responses, strict=True), strict=True))
         outcomes = dict(zip(calls, self._guard()(task.score, list(calls.values())), strict=True))
-        return reward_columns(batch, [outcomes[key] for key in keys], self.name)
+        columns = dict(reward_columns(batch, [outcomes[key] for key in keys], self.name))
+        score = columns[f"traj.reward/{self.name}"]
+        if self.threshold is not None and isinstance(score, Tensor):
+            columns[f"traj.reward/{self.name}"] = torch.where(score.isnan(), score, (score >= self.threshold).to(score))
+        return columns

@@ -1,4 +1,4 @@
-"""Transformers models as policies: randomly initialised ones of four architectures, with a tokenizer trained here."""
+"""Transformers models as policies: randomly initialised ones of six architectures, with a tokenizer trained here."""
 
 import copy
 import json
@@ -56,6 +56,8 @@ CONFIGS = {
     "gpt2": GPT2,  # learned positions, transposed linear layers, tied head, dropout 0.1
     "qwen2": {**LLAMA_LIKE, "tie_word_embeddings": True},
     "granite": {**LLAMA_LIKE, "logits_scaling": 4.0},
+    "gemma2": {**LLAMA_LIKE, "head_dim": 8, "final_logit_softcapping": 3.0, "sliding_window": 6},
+    "lfm2": {**LLAMA_LIKE, "layer_types": ["conv", "full_attention"]},  # a recurrent state beside the cache
 }
 
 
@@ -383,11 +385,24 @@ def test_no_such_model(tmp_path):
         build(str(tmp_path))
 
 
-def test_capped_logits_are_refused(tmp_path):
-    config = transformers.AutoConfig.for_model("gemma2", **LLAMA_LIKE, head_dim=8)
-    transformers.AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path)
+def test_other_heads_are_refused(folders, monkeypatch):
+    real = transformers.LlamaForCausalLM.forward
+
+    def forward(self, **inputs):
+        out = real(self, **inputs)
+        out.logits = out.logits.square()
+        return out
+
+    monkeypatch.setattr(transformers.LlamaForCausalLM, "forward", forward)
+    with pytest.raises(GuerdonError, match="got LlamaForCausalLM, which does something else"):
+        build(folders["llama"])
+
+
+def test_no_key_value_cache(tmp_path):
+    config = transformers.MambaConfig(**SMALL, hidden_size=16, num_hidden_layers=1, state_size=4)
+    transformers.MambaForCausalLM(config).save_pretrained(tmp_path)
     tokenizer().save_pretrained(tmp_path)
-    with pytest.raises(GuerdonError, match="got Gemma2ForCausalLM, which caps or changes them"):
+    with pytest.raises(GuerdonError, match="must be a transformer with a key-value cache, got MambaForCausalLM"):
         build(str(tmp_path))
 
 

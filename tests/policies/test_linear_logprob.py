@@ -32,27 +32,34 @@ def test_golden_numbers():
 
 
 @pytest.mark.parametrize("entropy", [True, False])
-@pytest.mark.parametrize("bias", [True, False])
-def test_gradcheck(entropy, bias):
+@pytest.mark.parametrize(("bias", "cap"), [(True, None), (False, None), (True, 1.5)])
+def test_gradcheck(entropy, bias, cap):
     hidden, weight, target, offset = case(5, bias=bias)
     temperature = torch.tensor([0.5, 1.0, 2.0, 1.3, 0.9], dtype=torch.float64)
 
     def call(*tensors):
-        result = linear_logprob(tensors[0], tensors[1], target, tensors[2] if bias else None, temperature, entropy, 2)
+        hidden, weight, *rest = tensors
+        result = linear_logprob(hidden, weight, target, rest[0] if bias else None, temperature, entropy, 2, cap)
         return tuple(value for value in result if value is not None)
 
     assert torch.autograd.gradcheck(call, (hidden, weight, offset) if bias else (hidden, weight))
 
 
 @settings(deadline=None, max_examples=40)
-@given(rows=st.integers(0, 9), chunk=st.integers(1, 10), seed=st.integers(0, 99), entropy=st.booleans())
-def test_equals_plain_at_any_chunk_size(rows, chunk, seed, entropy):
+@given(
+    rows=st.integers(0, 9),
+    chunk=st.integers(1, 10),
+    seed=st.integers(0, 99),
+    entropy=st.booleans(),
+    cap=st.sampled_from([None, 2.0]),
+)
+def test_equals_plain_at_any_chunk_size(rows, chunk, seed, entropy, cap):
     results = []
     for chunked in (True, False):
         hidden, weight, target, bias = case(rows, seed=seed)
         temperature = torch.linspace(0.3, 2.0, rows)
         arguments = (hidden, weight, target, bias, temperature, entropy)
-        logprob, row_entropy = linear_logprob(*arguments, chunk) if chunked else plain_logprob(*arguments)
+        logprob, row_entropy = linear_logprob(*arguments, chunk, cap) if chunked else plain_logprob(*arguments, cap)
         assert (row_entropy is None) == (not entropy)
         loss = (logprob * torch.arange(rows)).sum()
         if row_entropy is not None:
@@ -146,12 +153,22 @@ def test_certain_rows_have_zero_entropy_and_finite_gradients():
         ({"temperature": 0.0}, "temperature must be positive, got 0.0"),
         ({"temperature": torch.ones(2)}, "temperature must be a number or have shape"),
         ({"chunk_rows": 0}, "chunk_rows must be at least 1"),
+        ({"cap": 0.0}, "cap must be positive"),
     ],
 )
 def test_bad_input(change, sentence):
     good = {"hidden": torch.zeros(3, 5), "weight": torch.zeros(4, 5), "target": torch.zeros(3, dtype=torch.int64)}
     with pytest.raises(GuerdonError, match=sentence):
         linear_logprob(**{**good, **change})
+
+
+def test_capped_golden_numbers():
+    # Raw logits (0, 1e9) under a cap of ln 3 are (0, ln 3); at temperature 1/2 they are (0, ln 9).
+    cap = torch.tensor(3.0).log().item()
+    hidden, weight = torch.ones(1, 1), torch.tensor([[0.0], [1e9]])
+    for chunk in (None, 1):
+        logprob, _ = linear_logprob(hidden, weight, torch.tensor([1]), None, 0.5, chunk_rows=chunk, cap=cap)
+        torch.testing.assert_close(logprob, torch.tensor([0.9]).log())
 
 
 def test_agrees_with_cross_entropy():

@@ -28,6 +28,7 @@ from guerdon.errors import GuerdonError
 from guerdon.piece import PolicySpec
 from guerdon.policies.hugging_face_tokenizer import HuggingFaceTokenizer
 from guerdon.policies.language_model import PROVIDES, LanguageModel
+from guerdon.policies.linear_logprob import capped
 from guerdon.rng import Stream
 from guerdon.tasks.problem import Problem
 
@@ -48,7 +49,7 @@ class HuggingFaceModel(LanguageModel):
         """``model``: a causal language model, or with ``adapter`` a ``peft.PeftModel`` around one.
 
         Raises:
-            GuerdonError: if it has no key-value cache, or its logits are no linear layer of its hidden states.
+            GuerdonError: if it has no key-value cache, or its logits are not a linear layer of its hidden states.
         """
         causal: PreTrainedModel = model.get_base_model() if adapter else model
         output: Any = causal.get_output_embeddings()
@@ -56,6 +57,7 @@ class HuggingFaceModel(LanguageModel):
         self.model, self.adapter, self.tokenizer, self.chat = model, adapter, tokenizer, chat
         config: Any = causal.config.get_text_config()
         self.logit_scale = _number(config, "logit_scale") / _number(config, "logits_scaling")
+        self.logit_cap = getattr(config, "final_logit_softcapping", None)
         rotary = getattr(config, "rope_parameters", None) or getattr(config, "rope_theta", None)
         self.longest = None if rotary else getattr(config, "max_position_embeddings", None)
         """Most tokens of a sequence, where positions are a learned table."""
@@ -182,7 +184,7 @@ class HuggingFaceDecodeState:
             if training:
                 self.model.train()
         weight, bias = self.model.head()
-        self.logits = functional.linear(hidden[:, -1].to(weight.dtype), weight, bias)
+        self.logits = capped(functional.linear(hidden[:, -1].to(weight.dtype), weight, bias), self.model.logit_cap)
 
     @torch.no_grad()
     def advance(self, tokens: Tensor) -> None:
@@ -192,7 +194,7 @@ class HuggingFaceDecodeState:
 
     def keep(self, rows: Tensor) -> None:
         """Keep these rows, in this order."""
-        self.cache.batch_select_indices(rows)
+        self.cache.reorder_cache(rows)
         self.mask, self.logits = self.mask[rows], self.logits[rows]
 
 
@@ -345,12 +347,12 @@ def _check_model(policy: HuggingFaceModel) -> None:
     causal.eval()
     ids = torch.arange(min(8, len(weight)), device=weight.device)[None]
     expected = causal(input_ids=ids, use_cache=False).logits.float()
-    got = functional.linear(policy.hidden(ids, torch.ones_like(ids)).to(weight.dtype), weight, bias).float()
+    hidden = policy.hidden(ids, torch.ones_like(ids))
+    got = capped(functional.linear(hidden.to(weight.dtype), weight, bias).float(), policy.logit_cap)
     causal.train(was_training)
     tolerance = 1e-3 if weight.dtype == torch.float32 else 0.05
-    capped = getattr(causal.config.get_text_config(), "final_logit_softcapping", None)
-    if capped or float((expected - got).abs().max()) > tolerance * (1 + float(expected.abs().max())):
+    if float((expected - got).abs().max()) > tolerance * (1 + float(expected.abs().max())):
         raise GuerdonError(
-            f"HuggingFaceLM.model must compute its logits by one linear layer from its last hidden states, got {name}, "
-            "which caps or changes them; choose another model"
+            "HuggingFaceLM.model must compute its logits from its last hidden states by one linear layer, scaled or "
+            f"capped as its configuration says, got {name}, which does something else; choose another model"
         )

@@ -46,6 +46,8 @@ class LanguageModel(Policy):
 
     unit = "traj"
     tokenizer: TextTokenizer
+    logit_cap: float | None = None
+    """Bound c of the logits, ``c tanh(logits / c)``, where the model has one."""
 
     def __init__(self, width: int, wants: frozenset[str]) -> None:
         """``width``: of the hidden states; a value head is made only if ``action.value`` is wanted."""
@@ -91,7 +93,7 @@ class LanguageModel(Policy):
             weight, bias = self.head()
             temperature = batch["token.temperature"] if "token.temperature" in batch else 1.0
             logprob, entropy = linear_logprob(
-                hidden, weight, batch["token.id"], bias, temperature, entropy="action.entropy" in wants
+                hidden, weight, batch["token.id"], bias, temperature, "action.entropy" in wants, cap=self.logit_cap
             )
             out = {"action.logprob": logprob, "action.entropy": entropy}
         if "action.value" in wants and self.value_head is not None:

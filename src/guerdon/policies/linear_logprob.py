@@ -6,7 +6,7 @@ Idea
     and used up at once. Only two numbers per row are kept in between.
 Maths
     ``z = (h W^T + b) / T``, ``p = softmax z``: ``log p_y = z_y - logsumexp z`` and ``H = -sum_j p_j log p_j``, so
-    ``dz_j = g_y (1[j = y] - p_j) - g_H p_j (log p_j + H)``.
+    ``dz_j = g_y (1[j = y] - p_j) - g_H p_j (log p_j + H)``. Some models cap: ``z = c tanh((h W^T + b) / c) / T``.
 Reads
     Nothing; a function of tensors.
 Deviations
@@ -38,6 +38,7 @@ def linear_logprob(
     temperature: float | Tensor = 1.0,
     entropy: bool = True,
     chunk_rows: int | None = None,
+    cap: float | None = None,
 ) -> tuple[Tensor, Tensor | None]:
     """Log-probabilities of ``target`` under ``softmax((hidden @ weight.T + bias) / temperature)``, and entropies.
 
@@ -53,22 +54,25 @@ def linear_logprob(
         temperature: one for all rows or one per row, ``[n]``.
         entropy: whether the second result is wanted.
         chunk_rows: rows whose logits exist at a time; None takes what fits a fixed memory budget.
+        cap: bound c of the logits before the temperature, ``c tanh(logits / c)``; None for none.
 
     Returns:
         Two tensors ``[n]`` (fp32, or fp64 for fp64 inputs); None for the second if ``entropy`` is false.
 
     Raises:
-        GuerdonError: if shapes do not fit together, a plain ``temperature`` is not positive, or ``chunk_rows`` < 1.
+        GuerdonError: if shapes do not fit together, a plain ``temperature`` or ``cap`` is not positive,
+            or ``chunk_rows`` < 1.
     """
-    _check(hidden, weight, target, bias, temperature, chunk_rows)
+    _check(hidden, weight, target, bias, temperature, chunk_rows, cap)
     rows, vocab = len(hidden), len(weight)
     scale = _per_row(temperature, hidden)
     if chunk_rows is None:
         if rows * vocab <= PLAIN_ELEMENTS:
-            return plain_logprob(hidden, weight, target, bias, temperature, entropy)
+            return plain_logprob(hidden, weight, target, bias, temperature, entropy, cap)
         budget = CPU_BUDGET if hidden.device.type == "cpu" else GPU_BUDGET
         chunk_rows = max(budget // (vocab * scale.element_size()), 1)
-    logprob, row_entropy = _LinearLogprob.apply(hidden, weight, bias, target, scale, entropy, chunk_rows)  # type: ignore[misc]
+    arguments = (hidden, weight, bias, target, scale, entropy, chunk_rows, cap)
+    logprob, row_entropy = _LinearLogprob.apply(*arguments)  # type: ignore[misc]
     return logprob, row_entropy if entropy else None
 
 
@@ -79,13 +83,19 @@ def plain_logprob(
     bias: Tensor | None = None,
     temperature: float | Tensor = 1.0,
     entropy: bool = True,
+    cap: float | None = None,
 ) -> tuple[Tensor, Tensor | None]:
     """What ``linear_logprob`` computes, with all logits ``[n, V]`` in memory; the same arguments and results."""
     scale = _per_row(temperature, hidden)
-    logits = functional.linear(hidden, weight, bias).to(scale.dtype) / scale[:, None]
-    logprobs = logits.log_softmax(-1)
+    logits = capped(functional.linear(hidden, weight, bias).to(scale.dtype), cap)
+    logprobs = (logits / scale[:, None]).log_softmax(-1)
     logprob = logprobs.gather(1, target[:, None])[:, 0]
     return logprob, -(logprobs.exp() * logprobs).sum(-1) if entropy else None
+
+
+def capped(logits: Tensor, cap: float | None) -> Tensor:
+    """``cap * tanh(logits / cap)``, or the logits themselves without a cap."""
+    return logits if cap is None else cap * torch.tanh(logits / cap)
 
 
 class _LinearLogprob(torch.autograd.Function):
@@ -101,15 +111,16 @@ class _LinearLogprob(torch.autograd.Function):
         scale: Tensor,
         entropy: bool,
         chunk_rows: int,
+        cap: float | None,
     ) -> tuple[Tensor, Tensor]:
         device = hidden.device.type
         ctx.dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else hidden.dtype
-        ctx.chunk_rows, ctx.entropy = chunk_rows, entropy
+        ctx.chunk_rows, ctx.entropy, ctx.cap = chunk_rows, entropy, cap
         logprob, normalizer, row_entropy = (scale.new_zeros(len(hidden)) for _ in range(3))
         with torch.autocast(device, enabled=False):
-            head = _Head(weight, bias, ctx.dtype)
+            head = _Head(weight, bias, ctx.dtype, ctx.cap)
             for part in _chunks(len(hidden), chunk_rows):
-                scores = head.scores(hidden[part], scale[part])
+                scores, _ = head.scores(hidden[part], scale[part])
                 normalizer[part] = scores.logsumexp(-1)
                 scores -= normalizer[part, None]
                 logprob[part] = scores.gather(1, target[part, None])[:, 0]
@@ -128,9 +139,10 @@ class _LinearLogprob(torch.autograd.Function):
         to_weight = torch.zeros_like(weight, dtype=scale.dtype) if needs_weight else None
         to_bias = torch.zeros_like(bias, dtype=scale.dtype) if bias is not None and needs_bias else None
         with torch.autocast(hidden.device.type, enabled=False):
-            head = _Head(weight, bias, ctx.dtype)
+            head = _Head(weight, bias, ctx.dtype, ctx.cap)
             for part in _chunks(len(hidden), ctx.chunk_rows):
-                scores = head.scores(hidden[part], scale[part]).sub_(normalizer[part, None])
+                scores, bent = head.scores(hidden[part], scale[part])
+                scores -= normalizer[part, None]
                 down = grad_logprob[part, None] / scale[part, None]
                 grad = scores.exp()
                 if ctx.entropy:
@@ -140,6 +152,8 @@ class _LinearLogprob(torch.autograd.Function):
                     grad.mul_(-down)
                 del scores
                 grad.scatter_add_(1, target[part, None], down)
+                if bent is not None:
+                    grad.mul_(bent.square_().neg_().add_(1))
                 if to_bias is not None:
                     to_bias += grad.sum(0)
                 grad = grad.to(ctx.dtype)
@@ -151,22 +165,25 @@ class _LinearLogprob(torch.autograd.Function):
             to_hidden,
             None if to_weight is None else to_weight.to(weight.dtype),
             None if bias is None or to_bias is None else to_bias.to(bias.dtype),
-            *[None] * 4,
+            *[None] * 5,
         )
 
 
 class _Head:
     """Weight and bias in the type of the products."""
 
-    def __init__(self, weight: Tensor, bias: Tensor | None, dtype: torch.dtype) -> None:
-        self.weight, self.bias, self.dtype = weight.to(dtype), bias, dtype
+    def __init__(self, weight: Tensor, bias: Tensor | None, dtype: torch.dtype, cap: float | None) -> None:
+        self.weight, self.bias, self.dtype, self.cap = weight.to(dtype), bias, dtype, cap
 
-    def scores(self, hidden: Tensor, scale: Tensor) -> Tensor:
-        """``(h W^T + b) / T`` in full precision, ``[n, V]``."""
+    def scores(self, hidden: Tensor, scale: Tensor) -> tuple[Tensor, Tensor | None]:
+        """``z`` in full precision, ``[n, V]``, and with a cap the tanh inside it."""
         scores = (hidden.to(self.dtype) @ self.weight.T).to(scale.dtype)
         if self.bias is not None:
             scores += self.bias
-        return scores.div_(scale[:, None])
+        if self.cap is None:
+            return scores.div_(scale[:, None]), None
+        bent = scores.div_(self.cap).tanh_()
+        return bent * (self.cap / scale[:, None]), bent
 
 
 def _add_product(total: Tensor, left: Tensor, right: Tensor) -> None:
@@ -194,6 +211,7 @@ def _check(
     bias: Tensor | None,
     temperature: float | Tensor,
     chunk_rows: int | None,
+    cap: float | None,
 ) -> None:
     if hidden.dim() != 2 or weight.dim() != 2 or hidden.shape[1] != weight.shape[1]:
         raise GuerdonError(
@@ -216,3 +234,5 @@ def _check(
         raise GuerdonError(f"temperature must be positive, got {temperature}; greedy tokens have no log-probability")
     if chunk_rows is not None and chunk_rows < 1:
         raise GuerdonError(f"chunk_rows must be at least 1 or None, got {chunk_rows}")
+    if cap is not None and not cap > 0:
+        raise GuerdonError(f"cap must be positive or None, got {cap}")

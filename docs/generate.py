@@ -14,8 +14,7 @@ from typing import Any
 from guerdon import claims, cli
 from guerdon.axes import split_name
 from guerdon.catalogue import SLOTS, load_paper, paper_ids, pieces, slot_of
-from guerdon.describe import default_text, field_docs, field_types, first_line, type_name, value_text
-from guerdon.piece import Piece
+from guerdon.describe import brief, default_text, field_docs, field_types, first_line, type_name
 from guerdon.recipe import Recipe
 
 SOURCE = Path(cli.__file__).parent
@@ -133,7 +132,7 @@ def paper_table() -> str:
         if isinstance(recipe, Recipe):
             cells = [_cell(getattr(recipe, slot)) for slot in PAPER_SLOTS]
             cells += [_cell(getattr(recipe.objective, slot)) for slot in OBJECTIVE_SLOTS]
-            rows.append((f"`{paper_id}`", *cells, _changes(recipe.update)))
+            rows.append((f"`{paper_id}`", *cells, _cell(recipe.update)))
     if not rows:
         return "No paper with a recipe yet."
     return table(("paper", *PAPER_SLOTS, *OBJECTIVE_SLOTS, "update"), rows)
@@ -141,22 +140,7 @@ def paper_table() -> str:
 
 def _cell(value: Any) -> str:
     found = value if isinstance(value, tuple) else () if value is None else (value,)
-    return "<br>".join(
-        type(piece).__name__ + (f"({changes})" if (changes := _changes(piece)) else "") for piece in found
-    )
-
-
-def _changes(piece: Any) -> str:
-    """The fields that are not at their defaults."""
-    changed = []
-    for field in dataclasses.fields(piece):
-        default = default_text(field)
-        value = getattr(piece, field.name)
-        if isinstance(value, Piece):
-            changed.append(f"{field.name}={_cell(value)}")
-        elif value_text(value) != default:
-            changed.append(f"{field.name}={value_text(value)}")
-    return ", ".join(changed)
+    return "<br>".join(map(brief, found))
 
 
 def claim_table() -> str:

@@ -4,8 +4,10 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Literal
 
-from guerdon.describe import default_text, field_docs, summary, type_name, value_text
+from guerdon.describe import brief, default_text, field_docs, summary, type_name, value_text
+from guerdon.objective import Objective
 from guerdon.objectives.aggregation import SumOverLength
+from guerdon.objectives.ppo_clip import PPOClip
 
 
 @dataclass(frozen=True)
@@ -56,3 +58,9 @@ def test_a_summary_is_plain_data():
     facts = summary(SumOverLength)
     assert facts["slot"] == "objectives" and facts["reads"] == [] and "``" not in facts["line"]
     assert facts["fields"]["per_trajectory"]["default"] == "true"
+
+
+def test_a_piece_in_brief_shows_what_was_set():
+    assert brief(SumOverLength(8)) == "SumOverLength(length=8)"
+    assert brief(Objective(PPOClip(clip_high=0.3))) == "Objective(surrogate=PPOClip(clip_high=0.3))"
+    assert brief(PPOClip()) == "PPOClip"

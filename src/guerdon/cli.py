@@ -16,6 +16,9 @@ from guerdon.errors import GuerdonError, RunStopped
 from guerdon.serial import suggest
 
 COMMANDS: dict[str, str] = {
+    "train": "train a policy by a paper's recipe or your own, or go on with a run",
+    "eval": "pass@k of a trained policy or a model, with intervals",
+    "score": "score a file of responses with any reward",
     "recipe": "print a paper's recipe as JSON, to edit and train from",
     "papers": "list, show and check published systems, and run their toy experiments",
     "pieces": "what there is to put into the slots of a recipe",
@@ -31,6 +34,9 @@ usage: guerdon COMMAND ...
 {commands}
 
 examples:
+  guerdon train grpo --task chain_sum --steps 200 --out runs/a       flags are the recipe's fields: --update.lr 3e-4
+  guerdon train --resume runs/a                  go on after an interruption, bit for bit
+  guerdon eval runs/a --k 1 8                    pass@1 and pass@8 on held-out problems
   guerdon papers list                            every paper, with the state of its claims
   guerdon papers check                           run every exact claim
   guerdon recipe grpo > mine.json                a recipe as a file to edit
@@ -82,7 +88,7 @@ def dispatch(arguments: Sequence[str]) -> int:
     parsed, rest = parser_of(name).parse_known_args(arguments[1:])
     if rest and not getattr(parsed, "takes_recipe_flags", False):
         raise GuerdonError(f"guerdon {name} does not know {' '.join(rest)}; see `guerdon {name} --help`")
-    parsed.rest = rest
+    parsed.rest, parsed.words = rest, list(arguments[1:])
     return importlib.import_module(f"guerdon.commands.{name}").run(parsed)
 
 
@@ -95,7 +101,8 @@ def parser_of(name: str) -> Parser:
     if name not in COMMANDS:
         raise GuerdonError(f"a command must be one that guerdon has, got {name!r}{suggest(name, COMMANDS)}")
     command = importlib.import_module(f"guerdon.commands.{name}")
-    parser = Parser(prog=f"guerdon {name}", description=command.__doc__)
+    own_help = getattr(command, "OWN_HELP", False)
+    parser = Parser(prog=f"guerdon {name}", description=command.__doc__, add_help=not own_help)
     command.configure(parser)
     return parser
 
@@ -121,8 +128,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if package not in EXTRAS:
             raise
         return _complain(f"this needs the package {package}; pip install 'guerdon[{EXTRAS[package]}]'", 2)
-    except KeyboardInterrupt:
-        return _complain("interrupted", 130)
+    except KeyboardInterrupt as stop:
+        return _complain(str(stop) or "interrupted", 130)
 
 
 def _complain(sentence: str, code: int) -> int:

@@ -83,6 +83,29 @@ def value_text(value: Any) -> str:
     return value if isinstance(value, str) and value else repr(value)
 
 
+def brief(piece: Any) -> str:
+    """A piece with the fields that are not at their defaults: ``Standardize(scale=none)``."""
+    changed = []
+    for field in dataclasses.fields(piece):
+        value = getattr(piece, field.name)
+        text = _brief(value)
+        if field.init and text != _brief_default(field):
+            changed.append(f"{field.name}={text}")
+    return f"{type(piece).__name__}({', '.join(changed)})" if changed else type(piece).__name__
+
+
+def _brief(value: Any) -> str:
+    if isinstance(value, tuple) and any(map(dataclasses.is_dataclass, value)):
+        return f"[{', '.join(map(_brief, value))}]"
+    return brief(value) if dataclasses.is_dataclass(value) else value_text(value)
+
+
+def _brief_default(field: dataclasses.Field[Any]) -> str:
+    if field.default is not dataclasses.MISSING:
+        return _brief(field.default)
+    return _brief(field.default_factory()) if field.default_factory is not dataclasses.MISSING else "required"
+
+
 def first_line(cls: type) -> str:
     """The line under ``class``, without the backquotes."""
     return (inspect.getdoc(cls) or "").partition("\n")[0].replace("``", "")

@@ -54,7 +54,7 @@ class Trainer:
         self.device = torch.device(device)
         self.stream = Stream((seed,))
         self.reads = sorted(name for name in recipe.reads() if "*" not in name)
-        wants = frozenset(_base(name) for name in recipe.reads())
+        wants = frozenset(base(name) for name in recipe.reads())
         if policy is None:
             assert recipe.policy is not None
             policy = Origin(recipe.policy, recipe.task, wants).build(self.stream.child("policy"))
@@ -275,7 +275,8 @@ def train(
     return result
 
 
-def _base(name: str) -> str:
+def base(name: str) -> str:
+    """The column that a snapshot's column is of: ``action.logprob`` for ``action.old_logprob``; others as they are."""
     parts = snapshot(name)
     return parts[1] if parts else name
 

@@ -68,16 +68,16 @@ def _label(value: Any) -> str:
     return type(value).__name__ if dataclasses.is_dataclass(value) else value_text(value)
 
 
-def apply(recipe: Recipe, arguments: Sequence[str], others: Sequence[str] = ()) -> Recipe:
-    """The recipe with ``--path value`` or ``--path=value`` flags applied in order.
+def apply(recipe: Recipe, chosen: Sequence[tuple[str, str]], others: Sequence[str] = ()) -> Recipe:
+    """The recipe with (path, text) flags applied in order, as ``pairs`` reads them.
 
     ``others``: flags of the command itself, to be suggested when one is misspelt.
 
     Raises:
-        GuerdonError: if a flag is none of the recipe's, has no value, or the value does not fit.
+        GuerdonError: if a flag is none of the recipe's, or its value does not fit.
     """
     data = to_json(recipe)
-    for path, text in pairs(arguments):
+    for path, text in chosen:
         try:
             data = _set(data, Recipe, path.split("."), text, "")
         except _NoSuchField as error:

@@ -5,12 +5,14 @@
 ``token_tree:depth=2,vocab=3``  with fields set
 ``gym:CartPole-v1``             a text without ``=`` sets the first field
 ``chain_sum:max_terms=2``       a data set of reasoning-gym and its own options
+``Qwen/Qwen3-0.6B``             as a policy: a Hugging Face model, by name or folder
 ``{"piece": "TokenTree"}``      JSON, as a saved recipe has it
 ==============================  ==========================================================
 """
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +23,15 @@ from guerdon.serial import fits, from_json, suggest, to_json
 if TYPE_CHECKING:
     from guerdon.recipe import Recipe
 
-ALIASES = {"tree": "TokenTree", "gym": "Gymnasium", "jsonl": "JsonlProblems"}
+ALIASES = {"tree": "TokenTree", "jsonl": "JsonlProblems"}
 """Names that people type -> pieces."""
+
+COMPANIONS = {
+    "TokenTree": ("Tabular", "SampleTree"),
+    "HyperGrid": ("Flow", "Construct"),
+    "Gym": ("ActorCritic", "FixedSteps"),
+}
+"""Task -> policy and rollout of a recipe that leaves them open; tasks made of problems need no entry."""
 
 
 def short_name(cls: type) -> str:
@@ -53,6 +62,7 @@ def piece_class(name: str, kind: type = object) -> type:
         if wanted in _names(cls):
             return cls
     names = [*known] if kind is object else [short_name(cls) for cls in known.values()]
+    names += [alias for alias, target in ALIASES.items() if target in known and kind is not object]
     names += generators() if kind_name(kind) == "task" else []
     raise GuerdonError(f"a {kind_name(kind)} must be one that guerdon has, got {name!r}{suggest(name, names)}")
 
@@ -73,6 +83,8 @@ def resolve(text: str, kind: type, where: str) -> Any:
         piece = from_json(_json(text, where), where)
     else:
         name, _, options = text.partition(":")
+        if _is_model(text, kind):
+            name, options = "HuggingFaceLM", f"model={name},{options}"
         if (first := generator_of(name, kind)) is not None:
             name, options = first, f"{name},{options}"
         cls = piece_class(name, kind)
@@ -82,6 +94,25 @@ def resolve(text: str, kind: type, where: str) -> Any:
     return piece
 
 
+def reward(text: str) -> Any:
+    """A reward piece by its spec, or a function by ``package.module:name``.
+
+    Raises:
+        GuerdonError: if the text is neither.
+    """
+    from guerdon.catalogue import slot_of
+    from guerdon.piece import Transform
+
+    name, colon, rest = text.partition(":")
+    rewards = {cls.__name__: cls for cls in pieces_of(Transform).values() if slot_of(cls) == "rewards"}
+    if any(name in _names(cls) for cls in rewards.values()) or text.startswith("{"):
+        return resolve(text, Transform, "--reward")
+    if colon and re.fullmatch(r"[\w.]+", name) and re.fullmatch(r"[\w.]+", rest):
+        return rewards["Function"](text)
+    known = [short_name(cls) for cls in rewards.values()]
+    raise GuerdonError(f"--reward must be a reward piece or module:function, got {text!r}{suggest(text, known)}")
+
+
 def generator_of(name: str, kind: type) -> str | None:
     """The task that a data set of reasoning-gym belongs to; None for other names, and without the package."""
     from guerdon.piece import TaskSpec
@@ -89,6 +120,11 @@ def generator_of(name: str, kind: type) -> str | None:
     if not issubclass(TaskSpec, kind) or kind is object or any(name in _names(cls) for cls in pieces_of(kind).values()):
         return None
     return "ReasoningGym" if name in generators() else None
+
+
+def _is_model(text: str, kind: type) -> bool:
+    """Whether a policy's text is the name or folder of a Hugging Face model: a path, or OWNER/NAME."""
+    return kind_name(kind) == "policy" and ("/" in text.partition(":")[0] or (Path(text) / "config.json").exists())
 
 
 def generators() -> list[str]:
@@ -181,6 +217,54 @@ def _split(options: str) -> list[str]:
     return [*parts, options[start:]]
 
 
+def positive(name: str, value: int | None) -> Any:
+    """The value, or None.
+
+    Raises:
+        GuerdonError: if it is below 1.
+    """
+    if value is not None and value < 1:
+        raise GuerdonError(f"{name} must be at least 1, got {value}")
+    return value
+
+
+def device_of(name: str | None) -> str:
+    """The device that a flag names; a GPU if there is one where it names none.
+
+    Raises:
+        GuerdonError: if the machine has no such device.
+    """
+    import torch
+
+    if name is None:
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).partition("\n")[0]
+        raise GuerdonError(f"--device must be one that this machine has, got {name!r} ({reason})") from None
+    return name
+
+
+def completed(recipe: "Recipe") -> "Recipe":
+    """The recipe with what it leaves open chosen to suit its task: policy, rollout, and a verifier as its reward."""
+    from guerdon.catalogue import pieces
+    from guerdon.tasks.problem import ProblemTask
+
+    if recipe.task is None:
+        return recipe
+    problems = isinstance(recipe.task, ProblemTask)
+    names = COMPANIONS.get(type(recipe.task).__name__, ("TinyLM", "Sample") if problems else ())
+    found = [pieces()[name]() for name in names if name in pieces()]
+    if len(found) == 2:
+        recipe = replace(recipe, policy=recipe.policy or found[0], rollout=recipe.rollout or found[1])
+    read, written = recipe.reads(), {name for _, piece in recipe.flow() for name in piece.writes}
+    unmet = any(name.startswith("traj.reward") for name in read) and not any("reward/" in name for name in written)
+    if problems and unmet and "Verifier" in pieces():
+        recipe = replace(recipe, rewards=(*recipe.rewards, pieces()["Verifier"]()))
+    return recipe
+
+
 def find_recipe(name: str, variant: str | None = None) -> "Recipe":
     """The recipe of a paper or of a file.
 
@@ -191,6 +275,8 @@ def find_recipe(name: str, variant: str | None = None) -> "Recipe":
     from guerdon.recipe import Recipe
 
     if name.endswith(".json") or Path(name).is_file():
+        if variant is not None:
+            raise GuerdonError(f"a recipe file has no variants, got --variant {variant} with {name}")
         return Recipe.load(name)
     paper = load_paper(name)
     if variant is not None and variant not in paper.compositions:

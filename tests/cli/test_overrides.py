@@ -39,7 +39,7 @@ RECIPE = Recipe(Objective(PPOClip()), task=TokenTree())
     ],
 )
 def test_flags_change_a_recipe(flags, recipe):
-    assert overrides.apply(RECIPE, flags) == recipe
+    assert overrides.apply(RECIPE, overrides.pairs(flags)) == recipe
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_flags_change_a_recipe(flags, recipe):
 )
 def test_a_bad_flag_is_refused_with_a_sentence(flags, sentence):
     with pytest.raises(GuerdonError) as refusal:
-        overrides.apply(RECIPE, flags, others=("--steps",))
+        overrides.apply(RECIPE, overrides.pairs(flags), others=("--steps",))
     assert sentence in str(refusal.value)
 
 
@@ -75,8 +75,7 @@ def test_a_bad_flag_is_refused_with_a_sentence(flags, sentence):
 def test_every_flag_given_its_own_default_changes_nothing(data):
     listed = [flag for flag in overrides.flags(RECIPE) if not flag.swaps]
     chosen = data.draw(st.lists(st.sampled_from(listed), unique=True))
-    words = [word for flag in chosen for word in (f"--{flag.path}", flag.default)]
-    assert overrides.apply(RECIPE, words) == RECIPE
+    assert overrides.apply(RECIPE, [(flag.path, flag.default) for flag in chosen]) == RECIPE
 
 
 def test_flags_carry_type_default_and_the_line_under_the_field():

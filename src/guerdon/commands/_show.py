@@ -7,8 +7,8 @@ from typing import Any
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Left-aligned columns; the last one is not padded, so long sentences stay on their line."""
-    texts = [[str(cell) for cell in row] for row in (header, *rows)]
+    """Left-aligned columns; the last one is not padded, so long sentences stay on their line. Empty headers: none."""
+    texts = [[str(cell) for cell in row] for row in ([header] if any(header) else []) + [*rows]]
     widths = [max(len(row[column]) for row in texts) for column in range(len(header))]
     for row in texts:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -1,9 +1,10 @@
 """Published systems, each a composition of pieces with claims that can be run.
 
-guerdon papers list                 every paper, how its equations are known, the state of its toy experiments
-guerdon papers show grpo            its idea, composition and claims
-guerdon papers check                run every exact claim (under a minute); with ids, those papers' only
-guerdon papers proxy grpo           train its toy experiment against the baseline and record the verdict
+Examples:
+  guerdon papers list                 every paper, how its equations are known, the state of its toy experiments
+  guerdon papers show grpo            its idea, composition and claims
+  guerdon papers check                run every exact claim (under a minute); with ids, those papers' only
+  guerdon papers proxy grpo           train its toy experiment against the baseline and record the verdict
 """
 
 import argparse
@@ -84,12 +85,26 @@ def _show(arguments: argparse.Namespace) -> int:
         return 0
     print(f"{name}: {paper.title}\n\n{(module.__doc__ or '').strip()}\n")
     for label, composition in compositions.items():
-        print(f"{label}: {composition}\n")
+        if composition is not None:
+            print(f"{label}:")
+            print_table(("", "", ""), _slots(composition))
+            print()
     for item in facts["claims"]:
         print(f"claim {item['name']} ({item['tier']}): {item['sentence']}")
         if result := item["result"]:
             print(f"  {result['verdict']}: {result['value']} on {result['date']} at {result['commit']}")
     return 0
+
+
+def _slots(composition: Any) -> list[tuple[str, str, str]]:
+    """(nothing, place, piece) of a recipe in the order of the flow; other compositions in one line."""
+    from guerdon.describe import brief
+    from guerdon.recipe import Recipe
+
+    if not isinstance(composition, Recipe):
+        return [("", "", repr(composition))]
+    rows = [("", place, brief(piece)) for place, piece in composition.flow()]
+    return [*rows, ("", "update", brief(composition.update))]
 
 
 def _run_claims(arguments: argparse.Namespace) -> int:

@@ -12,7 +12,6 @@
 
 import json
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,13 +24,6 @@ if TYPE_CHECKING:
 
 ALIASES = {"tree": "TokenTree", "jsonl": "JsonlProblems"}
 """Names that people type -> pieces."""
-
-COMPANIONS = {
-    "TokenTree": ("Tabular", "SampleTree"),
-    "HyperGrid": ("Flow", "Construct"),
-    "Gym": ("ActorCritic", "FixedSteps"),
-}
-"""Task -> policy and rollout of a recipe that leaves them open; tasks made of problems need no entry."""
 
 
 def short_name(cls: type) -> str:
@@ -215,54 +207,6 @@ def _split(options: str) -> list[str]:
             parts.append(options[start:place])
             start = place + 1
     return [*parts, options[start:]]
-
-
-def positive(name: str, value: int | None) -> Any:
-    """The value, or None.
-
-    Raises:
-        GuerdonError: if it is below 1.
-    """
-    if value is not None and value < 1:
-        raise GuerdonError(f"{name} must be at least 1, got {value}")
-    return value
-
-
-def device_of(name: str | None) -> str:
-    """The device that a flag names; a GPU if there is one where it names none.
-
-    Raises:
-        GuerdonError: if the machine has no such device.
-    """
-    import torch
-
-    if name is None:
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.empty(0, device=name)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).partition("\n")[0]
-        raise GuerdonError(f"--device must be one that this machine has, got {name!r} ({reason})") from None
-    return name
-
-
-def completed(recipe: "Recipe") -> "Recipe":
-    """The recipe with what it leaves open chosen to suit its task: policy, rollout, and a verifier as its reward."""
-    from guerdon.catalogue import pieces
-    from guerdon.tasks.problem import ProblemTask
-
-    if recipe.task is None:
-        return recipe
-    problems = isinstance(recipe.task, ProblemTask)
-    names = COMPANIONS.get(type(recipe.task).__name__, ("TinyLM", "Sample") if problems else ())
-    found = [pieces()[name]() for name in names if name in pieces()]
-    if len(found) == 2:
-        recipe = replace(recipe, policy=recipe.policy or found[0], rollout=recipe.rollout or found[1])
-    read, written = recipe.reads(), {name for _, piece in recipe.flow() for name in piece.writes}
-    unmet = any(name.startswith("traj.reward") for name in read) and not any("reward/" in name for name in written)
-    if problems and unmet and "Verifier" in pieces():
-        recipe = replace(recipe, rewards=(*recipe.rewards, pieces()["Verifier"]()))
-    return recipe
 
 
 def find_recipe(name: str, variant: str | None = None) -> "Recipe":

@@ -9,16 +9,10 @@ from guerdon.advantages.standardize import Standardize
 from guerdon.objective import Objective
 from guerdon.objectives.nll import NLL
 from guerdon.objectives.ppo_clip import PPOClip
-from guerdon.policies.tabular import Tabular
 from guerdon.recipe import Recipe
-from guerdon.rewards.verifier import Verifier
 from guerdon.rollouts.demonstrations import Demonstrations
-from guerdon.rollouts.sample import Sample
-from guerdon.rollouts.tabular import SampleTree
 from guerdon.runs.checkpoint import latest
 from guerdon.runs.policy import is_run, load_policy
-from guerdon.specs import completed
-from guerdon.tasks.token_tree import TokenTree
 from guerdon.update import Update
 
 GROUPED = Recipe(Objective(PPOClip()), advantage=(Standardize(),), update=Update(lr=0.1, minibatches=2))
@@ -42,23 +36,6 @@ def run(capsys, *words: str) -> str:
 def fail(capsys, *words: str, code: int = 2) -> str:
     assert cli.main(list(words)) == code
     return capsys.readouterr().err
-
-
-def test_what_a_recipe_leaves_open_suits_its_task():
-    tree = completed(Recipe(GROUPED.objective, task=TokenTree()))
-    assert (tree.policy, tree.rollout, tree.rewards) == (Tabular(), SampleTree(), ())
-    assert completed(GROUPED) == GROUPED
-
-
-def test_a_verifier_is_added_only_where_a_reward_is_read_and_none_is_made():
-    from guerdon.piece import TaskSpec
-    from guerdon.specs import resolve
-
-    task = resolve(SPELL, TaskSpec, "task")
-    sampled = completed(Recipe(GROUPED.objective, task=task, advantage=(Standardize(),)))
-    assert isinstance(sampled.rollout, Sample) and sampled.rewards == (Verifier(),)
-    supervised = Recipe(Objective(NLL()), task=task, rollout=Demonstrations(), shaping=())
-    assert completed(supervised).rewards == ()
 
 
 def test_train_resume_and_refuse(grouped, tmp_path, capsys):
@@ -109,6 +86,13 @@ def test_the_recipe_comes_first(grouped, capsys):
 def test_a_setting_that_cannot_matter_is_warned_about(grouped, capsys):
     assert cli.main(["train", grouped, "--task", "tree", "--update.minibatches", "1", "--steps", "1", "--json"]) == 0
     assert "warning: objective.surrogate (PPOClip) clips ratios that are identically 1" in capsys.readouterr().err
+
+
+def test_a_paper_trains_on_a_task_of_another_family_and_says_what_it_exchanged(capsys):
+    assert cli.main(["train", "grpo", "--task", "tree:depth=2", "--steps", "2", "--json"]) == 0
+    out, said = capsys.readouterr()
+    assert json.loads(out)["steps"] == 2
+    assert said.startswith("warning: Sample does not sample a TokenTree: the rollout is SampleTree\nwarning: Verifier")
 
 
 def test_the_help_of_a_recipe_lists_its_flags(grouped, capsys):

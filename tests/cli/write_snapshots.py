@@ -18,6 +18,21 @@ recipe nope
 recipe missing.json
 pieces show TokenMaen
 pieces list --slot advantage
+train
+train nope
+train grpo --task nope
+train grpo --task tree --steps 0
+train grpo --task tree --updat.lr 3
+train grpo --task tree --update.lr fast
+train grpo --task tree:dept=2
+train grpo --task tree --advantage.0 Standardise
+train grpo --task tree --advantage.7 Standardize
+train --resume nowhere
+eval nowhere
+eval nowhere/model
+score nowhere.jsonl --reward tags
+score nowhere.jsonl --reward tag
+score nowhere.jsonl
 """.strip().splitlines()
 
 

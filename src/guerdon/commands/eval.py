@@ -32,9 +32,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Evaluate and print."""
     from dataclasses import replace
 
+    from guerdon.commands._arguments import device_of, positive
     from guerdon.commands._show import print_json
     from guerdon.evaluate import evaluate
-    from guerdon.specs import device_of, positive
 
     for name in ("problems", "samples", "max_tokens"):
         positive(f"--{name.replace('_', '-')}", getattr(arguments, name))

@@ -64,11 +64,12 @@ def run(arguments: argparse.Namespace) -> int:
     return _train(arguments)
 
 
-def _recipe(arguments: argparse.Namespace) -> "Recipe":
+def _recipe(arguments: argparse.Namespace) -> tuple["Recipe", list[str]]:
     """The chosen recipe under its flags: whole slots first, then what is open is completed, then single fields."""
     from guerdon import overrides
+    from guerdon.companions import completed
     from guerdon.runs.folder import read_run
-    from guerdon.specs import completed, find_recipe
+    from guerdon.specs import find_recipe
 
     recipe = find_recipe(arguments.recipe, arguments.variant)
     flags = [(name, text) for name in ("task", "policy") if (text := getattr(arguments, name)) is not None]
@@ -78,7 +79,8 @@ def _recipe(arguments: argparse.Namespace) -> "Recipe":
     flags += overrides.pairs(arguments.rest)
     own = [f"--{name}" for name in OWN]
     recipe = overrides.apply(recipe, [flag for flag in flags if "." not in flag[0]], own)
-    return overrides.apply(completed(recipe), [flag for flag in flags if "." in flag[0]], own)
+    recipe, notes = completed(recipe)
+    return overrides.apply(recipe, [flag for flag in flags if "." in flag[0]], own), notes
 
 
 def _continued(arguments: argparse.Namespace) -> bool:
@@ -89,15 +91,15 @@ def _continued(arguments: argparse.Namespace) -> bool:
 
 
 def _train(arguments: argparse.Namespace) -> int:
+    from guerdon.commands._arguments import device_of, positive
     from guerdon.loop import base, train
     from guerdon.runs.folder import RunFolder
     from guerdon.runs.policy import load_policy
-    from guerdon.specs import device_of, positive
 
-    recipe = _recipe(arguments)
+    recipe, notes = _recipe(arguments)
     if recipe.task is None:
         raise GuerdonError(f"{arguments.recipe} leaves its task open; name one with --task, see `guerdon tasks list`")
-    _warn(recipe.check())
+    _warn([*notes, *recipe.check()])
     built = load_policy(arguments.policy, frozenset(map(base, recipe.reads()))) if _continued(arguments) else None
     steps = 200 if arguments.steps is None else positive("--steps", arguments.steps)
     result = train(
@@ -115,9 +117,9 @@ def _train(arguments: argparse.Namespace) -> int:
 
 
 def _resume(arguments: argparse.Namespace) -> int:
+    from guerdon.commands._arguments import positive
     from guerdon.runs.folder import RunFolder
     from guerdon.runs.resume import resume
-    from guerdon.specs import positive
 
     given = [name for name in ("recipe", "task", "policy", "variant", "out") if getattr(arguments, name) is not None]
     if given or arguments.rest:
@@ -166,7 +168,7 @@ def _help(arguments: argparse.Namespace) -> int:
     from guerdon import overrides
 
     print(f"\nflags of {arguments.recipe}, with its values:")
-    for flag in overrides.flags(_recipe(arguments)):
+    for flag in overrides.flags(_recipe(arguments)[0]):
         kind = "SPEC" if flag.swaps else flag.type
         print(f"  --{flag.path} {kind}\n        {flag.doc.replace('``', '')} ({flag.default})")
     return 0

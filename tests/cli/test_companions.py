@@ -1,0 +1,67 @@
+"""What suits a task."""
+
+from dataclasses import replace
+
+import pytest
+
+from guerdon.advantages.standardize import Standardize
+from guerdon.catalogue import paper_ids, pieces
+from guerdon.companions import COMPANIONS, PROBLEMS, completed
+from guerdon.objective import Objective
+from guerdon.objectives.nll import NLL
+from guerdon.objectives.ppo_clip import PPOClip
+from guerdon.policies.tabular import Tabular
+from guerdon.policies.tiny_lm import TinyLM
+from guerdon.recipe import Recipe
+from guerdon.rewards.format import Tags
+from guerdon.rewards.verifier import Verifier
+from guerdon.rollouts.demonstrations import Demonstrations
+from guerdon.rollouts.sample import Sample
+from guerdon.rollouts.tabular import SampleTree
+from guerdon.specs import find_recipe
+from guerdon.tasks.reasoning_gym import ReasoningGym
+from guerdon.tasks.token_tree import TokenTree
+
+OPEN = Recipe(Objective(PPOClip()), advantage=(Standardize(),))
+
+
+def test_what_a_recipe_leaves_open_suits_its_task():
+    tree, notes = completed(replace(OPEN, task=TokenTree()))
+    assert (tree.policy, tree.rollout, tree.rewards, notes) == (Tabular(), SampleTree(), (), [])
+    problems, notes = completed(replace(OPEN, task=ReasoningGym("chain_sum")))
+    assert (problems.policy, problems.rollout, problems.rewards, notes) == (TinyLM(), Sample(), (Verifier(),), [])
+    assert completed(OPEN) == (OPEN, [])
+
+
+def test_what_a_recipe_says_stays():
+    chosen = replace(OPEN, task=TokenTree(), policy=Tabular(init_std=0.5), rollout=SampleTree(prompts=3))
+    assert completed(chosen) == (chosen, [])
+
+
+def test_a_verifier_is_added_only_where_a_reward_is_read_and_none_is_made():
+    task = ReasoningGym("chain_sum")
+    supervised = Recipe(Objective(NLL()), task=task, rollout=Demonstrations(), shaping=())
+    assert completed(supervised)[0].rewards == ()
+    assert completed(replace(OPEN, task=task, rewards=(Tags(),)))[0].rewards == (Tags(),)
+
+
+def test_a_rollout_of_another_family_is_exchanged_with_a_word():
+    written = replace(OPEN, task=TokenTree(), rollout=Sample(), rewards=(Verifier(),))
+    recipe, notes = completed(written)
+    assert (recipe.rollout, recipe.rewards) == (SampleTree(), ())
+    assert notes == [
+        "Sample does not sample a TokenTree: the rollout is SampleTree",
+        "Verifier scores text, so it is left out: TokenTree brings its own reward",
+    ]
+    back, notes = completed(replace(recipe, task=ReasoningGym("chain_sum"), policy=None))
+    assert (back.rollout, back.rewards, len(notes)) == (Sample(), (Verifier(),), 1)
+
+
+def test_the_companions_are_pieces():
+    names = {name for policy, rollouts in [*COMPANIONS.values(), PROBLEMS] for name in (policy, *rollouts)}
+    assert names | set(COMPANIONS) <= set(pieces())
+
+
+@pytest.mark.parametrize("paper_id", [name for name in paper_ids() if name in ("grpo", "rloo", "gspo", "ppo")])
+def test_papers_for_prompts_train_on_a_tree(paper_id):
+    completed(replace(find_recipe(paper_id), task=TokenTree()))[0].check()

@@ -99,19 +99,18 @@ def _train(arguments: argparse.Namespace) -> int:
     recipe, notes = _recipe(arguments)
     if recipe.task is None:
         raise GuerdonError(f"{arguments.recipe} leaves its task open; name one with --task, see `guerdon tasks list`")
-    _warn([*notes, *recipe.check()])
+    steps, save_every = positive("--steps", arguments.steps), positive("--save-every", arguments.save_every)
+    device = device_of(arguments.device)
     built = load_policy(arguments.policy, frozenset(map(base, recipe.reads()))) if _continued(arguments) else None
-    steps = 200 if arguments.steps is None else positive("--steps", arguments.steps)
+    _warn([*notes, *recipe.check()])
     result = train(
         recipe,
-        steps=steps,
+        steps=200 if steps is None else steps,
         seed=arguments.seed,
         policy=built,
-        device=device_of(arguments.device),
+        device=device,
         observers=_observers(arguments, Path(arguments.recipe).stem),
-        out=RunFolder(arguments.out, save_every=positive("--save-every", arguments.save_every))
-        if arguments.out
-        else None,
+        out=RunFolder(arguments.out, save_every=save_every) if arguments.out else None,
     )
     return _finish(arguments, result, arguments.out)
 

@@ -6,11 +6,7 @@ import torch
 from hypothesis import HealthCheck, settings
 
 torch.set_num_threads(1)
-settings.register_profile(
-    "guerdon",
-    deadline=None,  # torch's first call of a kernel is slow
-    max_examples=40,
-    suppress_health_check=[HealthCheck.too_slow],
-    derandomize="CI" in os.environ,
-)
+common = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}  # torch's first call is slow
+settings.register_profile("guerdon", max_examples=40, derandomize=True, database=None, **common)
+settings.register_profile("explore", max_examples=400, **common)  # pytest --hypothesis-profile=explore
 settings.load_profile("guerdon")

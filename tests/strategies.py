@@ -1,13 +1,22 @@
-"""Shared hypothesis strategies: ragged segments, and batches with ragged groups and unscored rewards."""
+"""Shared hypothesis strategies: ragged segments, batches with unscored rewards, pieces of the catalogue."""
 
+import dataclasses
+import math
+import types
+import typing
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
+from hypothesis import reject
 from hypothesis import strategies as st
 from torch import Tensor
 
 from guerdon.batch import Batch
+from guerdon.describe import field_types
+from guerdon.errors import GuerdonError
+from guerdon.specs import pieces_of
 
 NUMBERS = st.floats(-8, 8, width=32).map(lambda x: 0.0 if abs(x) < 1e-3 else x)
 """Moderate numbers, ties with 0 included."""
@@ -118,3 +127,54 @@ def batches(
             "action.behavior_logprob": torch.tensor(logprob, dtype=dtype),
         }
     )
+
+
+def value_of(hint: Any) -> st.SearchStrategy[Any]:
+    """Values that fit an annotation of a piece's field; other annotations give nothing."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if hint in (None, type(None)):
+        return st.none()
+    if hint is bool:
+        return st.booleans()
+    if hint is int:
+        return st.integers(-1, 9)
+    if hint is float:
+        return st.one_of(st.sampled_from([0.0, 0.5, 1.0, -1.0, math.inf]), st.floats(allow_nan=False))
+    if hint is str:
+        return st.sampled_from(["traj.reward", "piece", "ä\n"]) | st.text(max_size=4)
+    if origin is typing.Literal:
+        return st.sampled_from(arguments)
+    if origin in (typing.Union, types.UnionType):
+        return st.one_of([value_of(option) for option in arguments])
+    if origin is tuple and len(arguments) == 2 and arguments[1] is Ellipsis:
+        item = value_of(arguments[0])
+        return st.just(()) if item.is_empty else st.lists(item, max_size=2).map(tuple)
+    if origin is tuple:
+        return st.tuples(*map(value_of, arguments))
+    if origin is dict:
+        return st.dictionaries(st.sampled_from(["piece", "value", "a b"]), value_of(arguments[1]), max_size=2)
+    if hint is Any:
+        return st.one_of(st.none(), st.integers(-3, 3), st.text(max_size=3), st.tuples(st.just({"piece": 1})))
+    if isinstance(hint, type) and pieces_of(hint):
+        return st.deferred(lambda: some_piece(hint))
+    return st.nothing()
+
+
+@cache
+def some_piece(kind: type) -> st.SearchStrategy[Any]:
+    """Pieces of a kind: any class of the catalogue, with any fields that it accepts, else with its defaults."""
+    return st.one_of([built(cls) for cls in pieces_of(kind).values()])
+
+
+@st.composite
+def built(draw: Any, cls: Any) -> Any:
+    """A piece of a class: some of its fields drawn, as far as it accepts them."""
+    fields = {item.name: item for item in dataclasses.fields(cls) if item.init}
+    needed = [n for n, item in fields.items() if item.default is item.default_factory is dataclasses.MISSING]
+    chosen = sorted({*needed, *draw(st.lists(st.sampled_from(sorted(fields)), max_size=3))} if fields else needed)
+    hints = field_types(cls)
+    values = {name: draw(value_of(hints[name])) for name in chosen}
+    try:
+        return cls(**values)
+    except GuerdonError:
+        reject()

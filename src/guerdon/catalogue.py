@@ -62,6 +62,15 @@ def pieces() -> dict[str, type]:
     return found
 
 
+def written_by(cls: type) -> tuple[str, ...]:
+    """The columns a piece writes; where fields decide, those it writes with its defaults (none without defaults)."""
+    writes = getattr(cls, "writes", ())
+    if isinstance(writes, tuple):
+        return writes
+    required = [f for f in dataclasses.fields(cls) if f.default is f.default_factory is dataclasses.MISSING]
+    return () if required else cls().writes
+
+
 def slot_of(cls: type) -> str:
     """The folder a piece lives in: ``advantages`` for ``guerdon.advantages.group``."""
     return cls.__module__.split(".")[1]

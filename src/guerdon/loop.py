@@ -1,6 +1,7 @@
 """The loop. It calls slots in order and knows no paper, no domain and no trainer variant by name."""
 
 import contextlib
+import itertools
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from guerdon.health import Health
 from guerdon.metrics.basic import describe
 from guerdon.objective import call_with_state
 from guerdon.piece import Origin, Policy, PolicySpec, TaskSpec, Transform
-from guerdon.recipe import Recipe, snapshot, with_run_choices
+from guerdon.recipe import Recipe, check_columns, snapshot, with_run_choices
 from guerdon.rng import Stream, seeded
 from guerdon.snapshots import Snapshots
 from guerdon.update import minibatches, optimizer_step, unit_of
@@ -49,6 +50,7 @@ class Trainer:
         Raises:
             GuerdonError: if the recipe has no task, policy or rollout, or fails ``Recipe.check``.
         """
+        recipe = with_run_choices(recipe, None, None, built=policy is not None)
         self.warnings = recipe.check()
         self.recipe, self.steps, self.seed, self.step = recipe, steps, seed, 0
         self.device = torch.device(device)
@@ -63,14 +65,17 @@ class Trainer:
                 f"the policy handed over must provide {', '.join(sorted(lacking))}, which the recipe reads; "
                 "build it with these in wants"
             )
+        check_columns(recipe, policy.provides)
         # Rollouts see the policy in evaluation mode from the first step on, fresh or resumed.
         self.policy = policy.to(self.device).eval()
         self.optimizer = recipe.update.optimizer(self.policy)
         self.optimizer_steps = 0
         self.states = nn.ModuleDict()
         for place, piece in recipe.flow():
-            if (state := piece.init_state()) is not None:
-                self.states[place.replace(".", "/")] = state
+            with seeded(self.stream.child("state", place), torch.device("cpu")):
+                state = piece.init_state()
+            if state is not None:
+                self.states[place.replace(".", "/")] = state.to(self.device)
         self.snapshots = Snapshots(self.policy, recipe.snapshots(), recipe.update)
         self.health = Health()
 
@@ -93,13 +98,13 @@ class Trainer:
             collected = time.perf_counter()
             for slot in ("credit", "advantage"):
                 batch = self._apply(slot, batch)
-            batch = self._fill(self.recipe.objective.reads, batch)
+            # Before the update, also for the metrics: afterwards ``old_`` would mean the new policy.
+            readers = (self.recipe.objective, *self.recipe.metrics)
+            batch = self._fill([name for piece in readers for name in piece.reads], batch)
             metrics = self._update(batch, stream, progress)
             self.snapshots.after_step(self.policy)
-            for place, piece in self.recipe.flow():
-                if place.startswith("metrics."):
-                    batch = self._fill(piece.reads, batch)
-                    metrics.update(call_with_state(piece, batch, self.state_of(place)))
+            for number, piece in enumerate(self.recipe.metrics):
+                metrics.update(call_with_state(piece, batch, state=self.state_of(f"metrics.{number}")))
             done = time.perf_counter()
             actions = batch.size("action")
             timing = {
@@ -114,21 +119,25 @@ class Trainer:
 
     def _collect(self, stream: Stream, progress: float) -> tuple[Batch, int]:
         """Rollouts, rewards and shaping until the filters have let through as many groups as one rollout has."""
-        recipe, kept, wanted = self.recipe, [], 0
+        recipe, kept, wanted, attempt = self.recipe, [], 0, 0
+        rollout_state = self.state_of("rollout")
         assert recipe.rollout is not None
         for attempt in range(recipe.max_refills if recipe.filters else 1):
             inner = stream.child("rollout", attempt)
             pick = self._picker(inner)
-            batch = recipe.rollout(recipe.task, self.policy, pick, inner).to(self.device)
+            batch = call_with_state(recipe.rollout, recipe.task, self.policy, pick, inner, state=rollout_state)
+            batch = batch.to(self.device)
             batch = batch.with_run(step=self.step, progress=progress, task=recipe.task, seed=self.seed)
             for slot in ("rewards", "shaping"):
                 batch = self._apply(slot, batch)
+            batch = self._fill(recipe.curriculum.reads, batch)
             recipe.curriculum.observe(batch, self.state_of("curriculum"))
             wanted = wanted or batch.size("group")
-            for place, piece in recipe.flow():
-                if place.startswith("filters."):
+            for number, piece in enumerate(recipe.filters):
+                if batch.size("group"):
                     batch = self._fill(piece.reads, batch)
-                    batch = batch.select(piece.level, call_with_state(piece, batch, self.state_of(place)))
+                    keep = call_with_state(piece, batch, state=self.state_of(f"filters.{number}"))
+                    batch = batch.select(piece.level, keep)
             if batch.size("group"):
                 kept.append(batch)
             if sum(part.size("group") for part in kept) >= wanted:
@@ -144,17 +153,18 @@ class Trainer:
         return batch, attempt
 
     def _picker(self, stream: Stream) -> Callable[[int], list[int]]:
+        calls = itertools.count()
+
         def pick(count: int) -> list[int]:
-            return self.recipe.curriculum.pick(
-                self.recipe.task, count, stream.child("pick"), self.state_of("curriculum")
-            )
+            inner = stream.child("pick", next(calls))
+            return self.recipe.curriculum.pick(self.recipe.task, count, inner, self.state_of("curriculum"))
 
         return pick
 
     def _apply(self, slot: str, batch: Batch) -> Batch:
         for number, piece in enumerate(getattr(self.recipe, slot)):
             batch = self._fill(piece.reads, batch)
-            batch = batch.with_columns(call_with_state(piece, batch, self.state_of(f"{slot}.{number}")))
+            batch = batch.with_columns(call_with_state(piece, batch, state=self.state_of(f"{slot}.{number}")))
         return batch
 
     def _fill(self, reads: Sequence[str], batch: Batch) -> Batch:

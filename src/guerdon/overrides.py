@@ -10,12 +10,11 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Any, get_args, get_origin
 
-from guerdon.catalogue import pieces
 from guerdon.describe import field_docs, field_types, first_line, type_name, value_text
 from guerdon.errors import GuerdonError
 from guerdon.piece import Piece
 from guerdon.recipe import Recipe
-from guerdon.serial import from_json, to_json
+from guerdon.serial import class_named, from_json, to_json
 from guerdon.specs import read_value
 
 
@@ -129,7 +128,7 @@ def _set(data: Any, hint: Any, parts: list[str], text: str, where: str) -> Any:
         old = data[number] if number < len(data) else None
         return [*data[:number], _set(old, inner, rest, text, here), *data[number + 1 :]]
     if isinstance(data, dict) and "piece" in data:
-        hints = field_types(pieces()[data["piece"]])
+        hints = field_types(class_named(data["piece"], where))
         if name not in hints:
             raise _NoSuchField(f"{data['piece']} has no field {name!r}")
         return {**data, name: _set(data.get(name), hints[name], rest, text, here)}

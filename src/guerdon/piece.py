@@ -140,7 +140,11 @@ class Metric(Piece):
 
 
 class Policy(nn.Module, ABC):
-    """What acts and is trained."""
+    """What acts and is trained.
+
+    Training mode marks an update, for what saves memory there. It may not change the numbers (no dropout): sampler,
+    snapshots and update have to see one distribution, or ratios are not 1 on-policy.
+    """
 
     provides: frozenset[str] = frozenset()
     """Columns that ``evaluate`` can compute, such as ``action.logprob``."""

@@ -6,10 +6,9 @@ warns about settings that cannot have an effect. ``save`` and ``load`` are stric
 
 import json
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from guerdon.axes import ACTION, LEVELS, RUN, is_extensive, split_name
 from guerdon.curricula.uniform import Uniform
@@ -27,12 +26,15 @@ from guerdon.piece import (
     Transform,
     members,
 )
-from guerdon.serial import from_json, to_json
+from guerdon.serial import check_fields, from_json, to_json
 from guerdon.shaping.weighted_sum import WeightedSum
 from guerdon.update import Update
 
 RUN_FACTS = ("run.step", "run.progress", "run.task", "run.seed")
-TRANSFORM_SLOTS = ("rewards", "shaping", "credit", "advantage")
+FLOW = ("task", "policy", "rollout", "rewards", "shaping", "curriculum", "filters", "credit", "advantage")
+"""The slots before the objective, in the order in which columns are read: a curriculum observes shaped rewards."""
+LOSS_TIME = ("objective.surrogate", "objective.weights", "objective.regularizers")
+"""Places that are called inside the update, where the policy's own columns exist."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +68,14 @@ class Recipe:
     metrics: tuple[Metric, ...] = ()
     """Further numbers for the log."""
 
+    def __post_init__(self) -> None:
+        check_fields(self)
+        if self.max_refills < 1:
+            raise GuerdonError(f"Recipe.max_refills must be at least 1, got {self.max_refills}")
+
     def flow(self) -> Iterator[tuple[str, Piece]]:
         """(place, piece) in the order of the data flow, ``advantage.0`` and so on."""
-        for slot in ("task", "policy", "curriculum", "rollout", "rewards", "shaping", "filters", "credit", "advantage"):
+        for slot in FLOW:
             value = getattr(self, slot)
             for number, piece in enumerate(members(value)):
                 yield (f"{slot}.{number}" if isinstance(value, tuple) else slot), piece
@@ -86,7 +93,8 @@ class Recipe:
 
     def snapshots(self) -> frozenset[str]:
         """Which other copies of the policy the recipe reads: a subset of ``old``, ``ref``, ``ema``."""
-        return frozenset(parts[0] for name in self.reads() if (parts := snapshot(name)))
+        written = frozenset(name for _, piece in self.flow() for name in piece.writes)
+        return frozenset(parts[0] for name in self.reads() - written if (parts := snapshot(name)))
 
     def check(self) -> list[str]:
         """Refuse what cannot work; return warnings about what cannot matter.
@@ -130,70 +138,100 @@ def snapshot(name: str) -> tuple[str, str] | None:
     return (prefix, f"{level}.{rest}") if underscore and prefix in SNAPSHOTS else None
 
 
-def check_columns(recipe: Recipe) -> None:
-    """Walk the data flow and refuse the first read that nothing upstream can satisfy."""
-    known: set[str] = set(RUN_FACTS)
-    # Without a rollout or a policy the columns they give are open, so nothing can be called missing.
-    is_open = recipe.rollout is None
-    if is_open:
+def check_columns(recipe: Recipe, provides: frozenset[str] | None = None) -> None:
+    """Walk the data flow and refuse the first read that nothing upstream can satisfy.
+
+    ``provides``: columns of the built policy; None takes what ``recipe.policy`` declares. Without a rollout the
+    first columns are open, so nothing can be called missing.
+
+    Raises:
+        GuerdonError: naming the place, the piece, the column and what would write it.
+    """
+    if recipe.rollout is None:
         return
-    provided = provided_columns(recipe)
-    after_policy = False
-    for place, piece in recipe.flow():
-        after_policy = after_policy or place.startswith("objective")
+    flow = list(recipe.flow())
+    finest = "token" if any(name.startswith("token.") for name in recipe.rollout.writes) else "step"
+    provides = getattr(recipe.policy, "provides", None) if provides is None else provides
+    policy = None if provides is None else Columns(finest, provides)
+    known = Columns(finest, RUN_FACTS)
+    for number, (place, piece) in enumerate(flow):
         for name in piece.reads:
-            if _known(name, known) or _from_snapshot(name, provided):
-                continue
-            if after_policy and (provided is None or _known(name, provided)):
-                continue
-            raise GuerdonError(_missing(place, piece, name, known))
-        known |= set(piece.writes)
+            parts = snapshot(name)
+            own = parts[1] if parts else name if place.startswith(LOSS_TIME) else None
+            if not known.satisfy(name) and (own is None or not _gives(policy, own, finest)):
+                raise GuerdonError(_missing(place, piece, name, known, policy, flow[number + 1 :]))
+        known = Columns(finest, (*known.names, *piece.writes))
 
 
-def provided_columns(recipe: Recipe) -> set[str] | None:
-    """Columns the recipe's policy can compute; None while the policy is open."""
-    provides = getattr(recipe.policy, "provides", None)
-    return None if provides is None else set(provides)
+@dataclass(frozen=True)
+class Columns:
+    """Names of columns, of which some may be patterns, in a domain whose finest level is known."""
+
+    finest: str
+    names: Collection[str]
+
+    def satisfy(self, name: str) -> bool:
+        """Whether a read finds its column: at its level or, if it may be spread, at a coarser one."""
+        level, column = split_name(name)
+        if level == RUN:
+            return name in self.names
+        level = self.finest if level == ACTION else level
+        if LEVELS.index(level) < LEVELS.index(self.finest):
+            return False
+        coarser = () if is_extensive(column) else LEVELS[LEVELS.index(level) + 1 :]
+        return any(_fits(f"{at}.{column}", self._named(written)) for at in (level, *coarser) for written in self.names)
+
+    def at(self, level: str) -> list[str]:
+        """Sorted names of a level."""
+        wanted = f"{self.finest if level == ACTION else level}."
+        return sorted({name for written in self.names if (name := self._named(written)).startswith(wanted)})
+
+    def _named(self, name: str) -> str:
+        return f"{self.finest}.{name.partition('.')[2]}" if name.startswith(f"{ACTION}.") else name
 
 
-def _from_snapshot(name: str, provided: set[str] | None) -> bool:
-    parts = snapshot(name)
-    return parts is not None and (provided is None or _known(parts[1], provided))
+def _fits(read: str, written: str) -> bool:
+    """Whether a written name is what a read asks for; ``*`` at the end of either stands for any rest."""
+    if read.endswith("*"):
+        return written.startswith(read[:-1])
+    return read.startswith(written[:-1]) if written.endswith("*") else read == written
 
 
-def _known(name: str, known: set[str]) -> bool:
-    """Whether a read is satisfied: at its level or, for intensive columns, at a coarser one."""
+def _gives(policy: Columns | None, name: str, finest: str) -> bool:
+    """Whether the policy computes a column. One that is still open may give all that no piece of guerdon writes."""
+    return policy.satisfy(name) if policy else not _makers(name, finest)
+
+
+def _makers(name: str, finest: str) -> list[str]:
+    """Names of the catalogue's pieces that write a column in such a domain."""
+    from guerdon.catalogue import pieces, written_by
+
+    made = ((cls.__name__, written_by(cls)) for cls in pieces().values() if not issubclass(cls, Rollout))
+    return sorted(maker for maker, writes in made if Columns(finest, writes).satisfy(name))
+
+
+def _missing(
+    place: str, piece: Piece, name: str, known: Columns, policy: Columns | None, later: Sequence[tuple[str, Piece]]
+) -> str:
     level, column = split_name(name)
-    if level == RUN:
-        return name in known
-    finest = [LEVELS[0], LEVELS[1]] if level == ACTION else [level]
-    levels = [ACTION, *LEVELS] if level == ACTION else [*finest, *([] if level in ("traj", "group") else [ACTION])]
-    if level != ACTION and not is_extensive(column):
-        levels += LEVELS[LEVELS.index(level) :]
-    if level == ACTION and is_extensive(column):
-        levels = [ACTION, *finest]
-    if column.endswith("*"):
-        return any(
-            f"{at}.{column}" in known or any(k.startswith(f"{at}.{column[:-1]}") for k in known) for at in levels
-        )
-    component = f"{column.partition('/')[0]}/*" if "/" in column else None
-    return any(f"{at}.{column}" in known or (component and f"{at}.{component}" in known) for at in levels)
-
-
-def _missing(place: str, piece: Piece, name: str, known: set[str]) -> str:
-    from guerdon.catalogue import pieces
-
-    def writes(cls: type) -> tuple[str, ...]:
-        declared = getattr(cls, "writes", ())
-        return declared if isinstance(declared, tuple) else ()
-
-    makers = sorted(cls.__name__ for cls in pieces().values() if _known(name, set(writes(cls))))
+    makers = _makers(name, known.finest)
     fix = f"pieces that write it: {', '.join(makers)}" if makers else "no piece of the catalogue writes it"
-    level = split_name(name)[0]
-    have = sorted(column for column in known if column.startswith(f"{level}.")) or ["nothing"]
+    too_late = [f"{at} ({type(p).__name__})" for at, p in later if Columns(known.finest, p.writes).satisfy(name)]
+    coarser = [f"{at}.{column}" for at in LEVELS if Columns("token", known.names).satisfy(f"{at}.{column}")]
+    parts = snapshot(name)
+    if too_late:
+        fix = f"{too_late[0]} writes it, but later: move it before {place}"
+    elif policy is not None and policy.satisfy(name):
+        fix = f"the policy gives it inside the update only: read {level}.old_{column} here"
+    elif parts:
+        fix = (
+            f"the policy does not give {parts[1]}: it gives {', '.join(sorted(policy.names)) if policy else 'nothing'}"
+        )
+    elif is_extensive(column) and coarser:
+        fix = f"{coarser[0]} is a sum and is not spread, so a credit piece has to place it; {fix}"
     return (
         f"{place} ({type(piece).__name__}) reads {name!r}, which nothing upstream writes; {fix}. "
-        f"Written so far at level {level}: {', '.join(have)}"
+        f"Written so far at level {level}: {', '.join(known.at(level)) or 'nothing'}"
     )
 
 
@@ -205,13 +243,8 @@ def with_run_choices(
     Raises:
         GuerdonError: if one of them is given neither here nor in the recipe.
     """
-    from dataclasses import replace
-
     task, policy = task or recipe.task, policy or recipe.policy
     for name, value in (("task", task), ("policy", policy), ("rollout", recipe.rollout)):
         if value is None and not (built and name == "policy"):
             raise GuerdonError(f"training needs a {name}; set Recipe.{name} or pass {name}=")
     return replace(recipe, task=task, policy=policy)
-
-
-States = Mapping[str, Any]

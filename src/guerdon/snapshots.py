@@ -35,7 +35,6 @@ class Snapshots:
             wanted.setdefault(parts[0], {})[parts[1]] = name
         for prefix, columns in wanted.items():
             model = policy if prefix == "old" else self.copies[prefix]
-            # The forward pass of an update, dropout included, must give the same numbers at ratio 1.
             with torch.no_grad(), autocast(self.update.precision, batch.device):
                 values = evaluate_in_parts(model, batch, frozenset(columns), self.update)
             batch = batch.with_columns({columns[name]: value for name, value in values.items()})
@@ -69,7 +68,9 @@ def evaluate_in_parts(model: Policy, batch: Batch, wants: frozenset[str], update
     from guerdon.update import micro_batches
 
     names = {name: name for name in wants}
-    parts = [model.evaluate(part, wants) for part in micro_batches(batch, update, model.unit)]
+    parts = [model.evaluate(part, wants) for part in micro_batches(batch, update, model.unit)] or [
+        model.evaluate(batch, wants)
+    ]
     return {name: torch.cat([part[name] for part in parts]) for name in names}
 
 

@@ -9,11 +9,13 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from guerdon.axes import is_extensive, split_name
 from guerdon.batch import Batch
 from guerdon.errors import GuerdonError, RunStopped
 from guerdon.objective import UNITS, Objective
 from guerdon.piece import Policy
 from guerdon.rng import Stream
+from guerdon.serial import check_fields
 
 
 @dataclass(frozen=True)
@@ -48,11 +50,14 @@ class Update:
     """Decay of the ``ema_`` snapshot per training step, where a piece reads it."""
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if not self.lr > 0:
             raise GuerdonError(f"Update.lr must be positive, got {self.lr}")
         for name in ("epochs", "minibatches", "micro_batch"):
             if (value := getattr(self, name)) is not None and value < 1:
                 raise GuerdonError(f"Update.{name} must be at least 1, got {value}")
+        if not 0 <= self.ema_decay <= 1:
+            raise GuerdonError(f"Update.ema_decay must lie in 0..1, got {self.ema_decay}")
 
     @property
     def on_policy(self) -> bool:
@@ -142,13 +147,13 @@ def optimizer_step(
     optimizer.zero_grad(set_to_none=True)
     sums: dict[str, tuple[float, int]] = {}
     loss_value = 0.0
-    for part in micro_batches(objective.prepare(batch), update, unit_of(objective, policy)):
+    for part in micro_batches(objective.prepare(batch, states), update, unit_of(objective, policy)):
         with autocast(update.precision, batch.device):
             part = part.with_columns(policy.evaluate(part, wants))
         loss, metrics = objective(part, states)
         if not bool(loss.isfinite()):
             raise RunStopped(
-                f"the loss is {float(loss.detach())} ({blame(part, wants)}); lower update.lr or look at the batch"
+                f"the loss is {float(loss.detach())} ({blame(part)}); lower update.lr or look at the batch"
             )
         if loss.requires_grad:
             loss.backward()
@@ -170,10 +175,10 @@ def optimizer_step(
     }
 
 
-def blame(batch: Batch, wants: frozenset[str]) -> str:
-    """Name the columns that hold non-finite values."""
-    names = sorted({*batch.columns} | wants)
-    bad = [
-        n for n in names if isinstance(c := batch[n], Tensor) and c.is_floating_point() and not bool(c.isfinite().all())
-    ]
+def blame(batch: Batch) -> str:
+    """Name the columns that hold non-finite values; rewards may, where they are unscored."""
+    floats = {name: c for name, c in batch.columns.items() if isinstance(c, Tensor) and c.is_floating_point()}
+    bad = sorted(
+        name for name, c in floats.items() if not is_extensive(split_name(name)[1]) and not bool(c.isfinite().all())
+    )
     return f"non-finite columns: {', '.join(bad)}" if bad else "every column is finite, so the objective overflowed"

@@ -179,8 +179,10 @@ class TinyLM(PolicySpec):
     provides = PROVIDES
 
     def __post_init__(self) -> None:
-        if self.width % (2 * self.heads):
-            raise GuerdonError(f"TinyLM.width must be a multiple of 2 * heads = {2 * self.heads}, got {self.width}")
+        if min(self.heads, self.width) < 1 or self.width % (2 * self.heads):
+            raise GuerdonError(
+                f"TinyLM.width must be a positive multiple of 2 * heads, got width={self.width}, heads={self.heads}"
+            )
 
     def build(self, task: Any, wants: frozenset[str], stream: Stream) -> TinyLanguageModel:
         """Train the tokenizer on up to 500 training problems, then initialise the network."""

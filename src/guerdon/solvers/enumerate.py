@@ -126,7 +126,7 @@ def loss_gradient(recipe: Recipe, copies: Copies, batch: Batch) -> Tensor:
     """d loss / d logits of one batch, from the reward on; pieces are called without running state."""
     for slot in ("shaping", "credit", "advantage"):
         for piece in getattr(recipe, slot):
-            batch = batch.with_columns(call_with_state(piece, batch, None))
+            batch = batch.with_columns(call_with_state(piece, batch, state=None))
     policy = TabularPolicy(copies.policy.detach().clone(), critic=False)
     batch = recipe.objective.prepare(batch)
     wants = frozenset(name for name in recipe.objective.reads if name in policy.provides)

@@ -185,7 +185,7 @@ class CountingCurriculum(Curriculum):
 class CountingRollout(Rollout):
     """``SampleTree`` that counts its calls."""
 
-    writes = SampleTree.writes
+    writes = SampleTree().writes
 
     def init_state(self) -> Calls:
         return Calls()

@@ -179,10 +179,10 @@ class TinyLM(PolicySpec):
     provides = PROVIDES
 
     def __post_init__(self) -> None:
-        if min(self.heads, self.width) < 1 or self.width % (2 * self.heads):
-            raise GuerdonError(
-                f"TinyLM.width must be a positive multiple of 2 * heads, got width={self.width}, heads={self.heads}"
-            )
+        if min(self.heads, self.width) < 1:
+            raise GuerdonError(f"TinyLM needs positive width and heads, got {self.width} and {self.heads}")
+        if self.width % (2 * self.heads):
+            raise GuerdonError(f"TinyLM.width must be a multiple of 2 * heads = {2 * self.heads}, got {self.width}")
 
     def build(self, task: Any, wants: frozenset[str], stream: Stream) -> TinyLanguageModel:
         """Train the tokenizer on up to 500 training problems, then initialise the network."""

@@ -50,16 +50,29 @@ def last(name: str, steps: int = 20) -> Measure:
     return measure
 
 
+def success(result: Result, task: Any) -> torch.Tensor:
+    """Exact success probability of a one-token policy on every prompt of the task, ``[prompts]``."""
+    with torch.no_grad():
+        rows = result.policy.rows(torch.arange(task.contexts)).softmax(-1)  # pyright: ignore[reportCallIssue]
+    return (rows * task.rewards()).sum(1)
+
+
 def solved(prompts: slice | None = None) -> Measure:
     """Exact success probability of a one-token policy, averaged over (a slice of) the prompts."""
+    return lambda result, task: float(success(result, task)[prompts or slice(None)].mean())
 
-    def measure(result: Result, task: Any) -> float:
-        with torch.no_grad():
-            rows = result.policy.rows(torch.arange(task.contexts)).softmax(-1)  # pyright: ignore[reportCallIssue]
-        chance = (rows * task.rewards()).sum(1)
-        return float(chance[prompts or slice(None)].mean())
 
-    return measure
+def exact_pass_at_k(k: int, prompts: slice | None = None) -> Measure:
+    """Exact pass@k of a one-token policy, averaged over (a slice of) the prompts."""
+    return lambda result, task: float((1 - (1 - success(result, task)[prompts or slice(None)]) ** k).mean())
+
+
+def effective_modes(result: Result, task: Any) -> float:
+    """Effective number of rewarded actions: exp of the entropy of the policy given success, averaged over prompts."""
+    with torch.no_grad():
+        rows = result.policy.rows(torch.arange(task.contexts)).softmax(-1) * task.rewards()  # pyright: ignore[reportCallIssue]
+    inside = rows / rows.sum(1, keepdim=True).clamp(min=1e-30)
+    return float((-(inside * inside.clamp(min=1e-30).log()).sum(1)).exp().mean())
 
 
 def compare(

@@ -56,7 +56,8 @@ def piece_class(name: str, kind: type = object) -> type:
     names = [*known] if kind is object else [short_name(cls) for cls in known.values()]
     names += [alias for alias, target in ALIASES.items() if target in known and kind is not object]
     names += generators() if kind_name(kind) == "task" else []
-    raise GuerdonError(f"a {kind_name(kind)} must be one that guerdon has, got {name!r}{suggest(name, names)}")
+    missing = "" if generators() or kind_name(kind) != "task" else "; reasoning-gym's need pip install 'guerdon[tasks]'"
+    raise GuerdonError(f"a {kind_name(kind)} must be one that guerdon has, got {name!r}{suggest(name, names)}{missing}")
 
 
 def kind_name(kind: type) -> str:

@@ -78,7 +78,7 @@ def main() -> None:
     """Run the demo."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, default=0, help="of everything random")
-    parser.add_argument("--steps", type=int, default=120, help="RL steps")
+    parser.add_argument("--steps", type=int, default=200, help="RL steps")
     parser.add_argument("--out", type=Path, default=Path("runs/demo"), help="run folder")
     options = parser.parse_args()
     console, started = Console(), time.perf_counter()

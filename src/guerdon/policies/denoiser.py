@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from guerdon.batch import Batch
 from guerdon.errors import GuerdonError
 from guerdon.piece import Policy, PolicySpec
-from guerdon.policies.mlp import perceptron
+from guerdon.policies.perceptron import perceptron
 from guerdon.rng import Stream
 
 FREQUENCIES = 4

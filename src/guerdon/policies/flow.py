@@ -13,7 +13,6 @@ Deviations
 """
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import torch
@@ -22,6 +21,7 @@ from torch import Tensor, nn
 from guerdon.batch import Batch
 from guerdon.errors import GuerdonError
 from guerdon.piece import Policy, PolicySpec
+from guerdon.policies.perceptron import perceptron
 from guerdon.rng import Stream
 
 
@@ -39,23 +39,12 @@ class Table(nn.Module):
 
 
 class Encoded(nn.Module):
-    """A multi-layer perceptron on ``task.encode(state)``, zero-initialised at the output."""
+    """A multi-layer perceptron on ``task.encode(state)``; its logits are 0 at first."""
 
-    def __init__(self, task: Any, hidden: tuple[int, ...], generator: torch.Generator) -> None:
+    def __init__(self, task: Any, hidden: tuple[int, ...], stream: Stream) -> None:
         super().__init__()
         self.task = task
-        widths = (task.width, *hidden)
-        layers: list[nn.Module] = []
-        for width, out in pairwise(widths):
-            layer = nn.Linear(width, out)
-            with torch.no_grad():
-                layer.weight.copy_(torch.randn(layer.weight.shape, generator=generator) * (2 / width) ** 0.5)
-                layer.bias.zero_()
-            layers += [layer, nn.ReLU()]
-        head = nn.Linear(widths[-1], task.actions)
-        nn.init.zeros_(head.weight)
-        nn.init.zeros_(head.bias)
-        self.layers = nn.Sequential(*layers, head)
+        self.layers = perceptron([task.width, *hidden, task.actions], "relu", 0.0, stream)
 
     def forward(self, state: Tensor) -> Tensor:
         """``[n, D] -> [n, actions]``."""
@@ -141,7 +130,7 @@ class Flow(PolicySpec):
         """A policy that starts uniform over the allowed actions."""
 
         def network(name: str) -> nn.Module:
-            return Encoded(task, self.hidden, stream.child(name).generator()) if self.hidden else Table(task)
+            return Encoded(task, self.hidden, stream.child(name)) if self.hidden else Table(task)
 
         log_z = torch.full((task.size("train"),), self.init_log_z)
         back = network("backward") if self.learned_backward else None

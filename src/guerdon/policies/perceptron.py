@@ -12,7 +12,7 @@ Deviations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -25,10 +25,11 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {"tanh": nn.Tanh, "relu": nn.ReLU}
 
 def perceptron(sizes: Sequence[int], activation: Activation, gain: float, stream: Stream) -> nn.Sequential:
     """Layers ``sizes[0] -> ... -> sizes[-1]``; no activation after the last."""
-    generator, layers = stream.generator(), []
+    generator = stream.generator()
+    layers: list[Any] = []
     for width, out in pairwise(sizes):
         # The usual constructor would draw the weights from torch's global generator.
-        layer = torch.nn.utils.skip_init(nn.Linear, width, out)
+        layer: Any = torch.nn.utils.skip_init(nn.Linear, width, out)
         nn.init.orthogonal_(layer.weight, math.sqrt(2), generator=generator)
         nn.init.zeros_(layer.bias)
         layers += [layer, ACTIVATIONS[activation]()]

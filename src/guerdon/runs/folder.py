@@ -24,15 +24,13 @@ from guerdon.errors import GuerdonError, RunInterrupted, RunStopped
 from guerdon.piece import Origin
 from guerdon.runs import atomic, facts
 from guerdon.runs.checkpoint import latest, prune, save_checkpoint, step_name, steps_in
+from guerdon.runs.reading import FORMAT, read_facts, read_metrics
 from guerdon.runs.signals import Signals
-from guerdon.runs.tables import read_tables, write_batch
+from guerdon.runs.tables import with_texts, write_batch
 from guerdon.serial import from_json, to_json
 
 if TYPE_CHECKING:
     from guerdon.loop import Trainer
-    from guerdon.recipe import Recipe
-
-FORMAT = 1
 
 
 @dataclass
@@ -101,7 +99,7 @@ class RunFolder:
         every = self.rollouts_every
         if every and (last or trainer.step == 1 or trainer.step % every == 0):
             with atomic.new_folder(self.folder / "rollouts" / step_name(trainer.step)) as temporary:
-                write_batch(batch, temporary, trainer.step)
+                write_batch(with_texts(batch, trainer.policy), temporary, trainer.step)
         if last or asked or trainer.step % self.save_every == 0:
             self.save(trainer)
         if asked and not last:
@@ -218,36 +216,6 @@ class RunFolder:
         atomic.write_text(self.folder / "run.json", json.dumps(self._facts, indent=2) + "\n")
 
 
-@dataclass(frozen=True)
-class Run:
-    """A run folder that was read."""
-
-    path: Path
-    facts: dict[str, Any]
-    """``run.json``."""
-    metrics: list[dict[str, float]]
-    """One entry per step, ``step`` included."""
-
-    @property
-    def recipe(self) -> "Recipe":
-        """The recipe, rebuilt.
-
-        Raises:
-            GuerdonError: if it uses a piece that is not in the catalogue.
-        """
-        return from_json(self.facts["recipe"])
-
-    @property
-    def rollout_steps(self) -> list[int]:
-        """Steps whose rollouts are stored."""
-        return list(steps_in(self.path / "rollouts"))
-
-    @property
-    def checkpoint_steps(self) -> list[int]:
-        """Steps that have a checkpoint."""
-        return list(steps_in(self.path / "checkpoints"))
-
-
 def begin(
     out: "str | Path | RunFolder", trainer: "Trainer", *, resume: bool, save_every: int | None, handed_over: bool
 ) -> RunFolder:
@@ -272,57 +240,6 @@ def begin(
         folder.unclaim()
         raise
     return folder
-
-
-def read_run(path: str | Path) -> Run:
-    """Read ``run.json`` and ``metrics.jsonl``; works while the run is going on.
-
-    Raises:
-        GuerdonError: if there is no run.
-    """
-    path = Path(path)
-    return Run(path, read_facts(path), list(read_metrics(path / "metrics.jsonl")))
-
-
-def read_batch(path: str | Path, step: int) -> Batch:
-    """The stored rollouts of a step, as the batch they were (on the CPU, ``run.task`` not included).
-
-    Raises:
-        GuerdonError: if that step was not stored; the message lists those that were.
-    """
-    stored = steps_in(Path(path) / "rollouts")
-    if step not in stored:
-        have = ", ".join(map(str, stored)) or "none"
-        raise GuerdonError(f"the rollouts of {path} must be asked for by a stored step ({have}), got {step}")
-    return read_tables(stored[step])
-
-
-def read_facts(path: Path) -> dict[str, Any]:
-    """``run.json`` of a run folder.
-
-    Raises:
-        GuerdonError: if it is not there, is no JSON, or is of another format.
-    """
-    try:
-        found = json.loads((path / "run.json").read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise GuerdonError(f"{path} must be a run folder with a run.json: {error}") from None
-    if not isinstance(found, dict) or found.get("format") != FORMAT:
-        raise GuerdonError(f"{path / 'run.json'} must be of format {FORMAT}")
-    return found
-
-
-def read_metrics(path: Path) -> Iterator[dict[str, float]]:
-    """The complete lines of ``metrics.jsonl``; ``null`` reads as NaN, and a torn last line is left out."""
-    if not path.exists():
-        return
-    with path.open(encoding="utf-8", errors="replace") as file:
-        for line in file:
-            try:
-                entry = json.loads(line)
-            except json.JSONDecodeError:
-                continue
-            yield {name: math.nan if value is None else value for name, value in entry.items()}
 
 
 def cut_metrics(path: Path, step: int) -> list[dict[str, float]]:
@@ -389,4 +306,4 @@ def origin_from_json(data: dict[str, Any]) -> Origin:
     )
 
 
-__all__ = ["Run", "RunFolder", "begin", "read_batch", "read_run"]
+__all__ = ["RunFolder", "begin"]

@@ -25,6 +25,8 @@ from torch import Tensor
 from guerdon.axes import LEVELS
 from guerdon.batch import Batch, Column
 from guerdon.errors import GuerdonError
+from guerdon.piece import Policy
+from guerdon.policies.language_model import LanguageModel
 from guerdon.tasks.problem import Problem
 
 Facts = dict[str, Any]
@@ -54,6 +56,16 @@ def write_batch(batch: Batch, folder: Path, run_step: int) -> None:
         metadata = {"guerdon": json.dumps({"level": level, "rows": rows, "columns": facts, "run": run})}
         table = pyarrow.table(arrays).replace_schema_metadata(metadata)
         pyarrow.parquet.write_table(table, folder / f"{level}.parquet", compression="zstd")
+
+
+def with_texts(batch: Batch, policy: Policy) -> Batch:
+    """The batch with ``token.text``, each sampled token as text, where the policy has a tokenizer."""
+    if not isinstance(policy, LanguageModel) or "token.id" not in batch:
+        return batch
+    ids = batch["token.id"].tolist()
+    texts = {token: policy.tokenizer.decode([token]) for token in set(ids)}
+    texts[policy.tokenizer.eos_id] = "<eos>"
+    return batch.with_columns({"token.text": [texts[token] for token in ids]})
 
 
 def read_tables(folder: Path) -> Batch:
@@ -185,4 +197,4 @@ def _problem(data: dict[str, Any]) -> Problem:
     return Problem(data["id"], prompt, data["answer"], data["meta"])
 
 
-__all__ = ["read_tables", "write_batch"]
+__all__ = ["read_tables", "with_texts", "write_batch"]

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from guerdon.loop import Observer, Result, train
 from guerdon.rng import Stream
-from guerdon.runs.folder import RunFolder, origin_from_json, read_facts
+from guerdon.runs.folder import RunFolder, origin_from_json
+from guerdon.runs.reading import read_facts
 from guerdon.serial import from_json
 
 

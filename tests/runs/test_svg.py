@@ -1,0 +1,58 @@
+import math
+import xml.etree.ElementTree as xml
+
+import pytest
+
+from guerdon.runs.svg import Series, apart, interval_chart, line_chart, nice_ticks, number_texts, smoothed, thin
+
+
+def test_ticks_are_round_numbers_around_the_data():
+    assert nice_ticks(0.0, 1.0) == [0.0, 0.5, 1.0]
+    assert nice_ticks(-0.3, 7.9) == [-5.0, 0.0, 5.0, 10.0]
+    assert nice_ticks(2.0, 2.0) == [1.0, 1.5, 2.0, 2.5, 3.0]
+    assert nice_ticks(0.0, 0.0)[0] <= 0.0 <= nice_ticks(0.0, 0.0)[-1]
+    assert all(tick == int(tick) for tick in nice_ticks(1, 3, count=6, whole=True))
+
+
+def test_tick_labels_have_equal_decimals():
+    assert number_texts([0.0, 0.05, 0.1]) == ["0.00", "0.05", "0.10"]
+    assert number_texts([-0.5, 0.0, 0.5]) == ["-0.5", "0.0", "0.5"]
+    assert number_texts([0.0, 20000.0]) == ["0", "20k"]
+    assert number_texts([0.0, 1e-5]) == ["0", "1e-05"]
+
+
+def test_long_curves_are_averaged_and_gaps_stay():
+    curve = thin(Series("x", list(range(4000)), [1.0] * 2000 + [math.nan] * 2000))
+    assert len(curve) == 400 and curve[0][1] == 1.0 and math.isnan(curve[-1][1])
+    assert smoothed([(1, 0.0), (2, 1.0)]) == [(1, 0.0), (2, 1.0)]
+    zigzag = smoothed([(float(x), float(x % 2)) for x in range(100)])
+    assert all(0.4 < y < 0.6 for _, y in zigzag[5:-5])
+
+
+def test_a_chart_is_well_formed_and_says_its_numbers():
+    series = [Series("a", [1, 2, 3], [0.0, math.nan, 1.0]), Series("b & <c>", [1, 2, 3], [1.0, 0.5, 0.25], 1)]
+    root = xml.fromstring(line_chart(series, "nats", "two curves"))
+    text = " ".join(root.itertext())
+    assert root.get("role") == "img" and root.get("aria-label") == "two curves"
+    assert "b & <c>" in text and "a, step 3: 1" in text and "nats" in text and "step" in text
+    broken = [path.get("d") for path in root.iter("path") if path.get("class") == "line s0"]
+    assert broken[0].count("M") == 2
+
+
+def test_one_point_and_no_point():
+    assert "l0.01 0" in line_chart([Series("a", [1], [0.5])], "", "one")
+    assert line_chart([Series("a", [1], [math.nan])], "", "none") == ""
+
+
+def test_names_keep_their_distance_and_stay_on_the_picture():
+    assert apart([10.0, 11.0, 50.0], 13.0, 100.0) == [10.0, 23.0, 50.0]
+    assert apart([99.0, 99.0, 100.0], 10.0, 100.0) == [80.0, 90.0, 100.0]
+
+
+def test_intervals_lie_where_they_should():
+    root = xml.fromstring(interval_chart([("before", 0.5, 0.25, 0.75, 0)], "one"))
+    titles = [node.text for node in root.iter("title")]
+    assert titles == ["before: 50.0%, 95% interval 25.0% to 75.0%"]
+    (span,) = [line for line in root.iter("line") if line.get("class") == "span s0"]
+    (dot,) = root.iter("circle")
+    assert float(dot.get("cx")) == pytest.approx((float(span.get("x1")) + float(span.get("x2"))) / 2, abs=0.06)

@@ -19,7 +19,7 @@ from guerdon.loop import Trainer
 from guerdon.runs.checkpoint import load_checkpoint, steps_in
 from guerdon.runs.folder import RunFolder, cut_metrics
 from guerdon.runs.reading import read_batch, read_run
-from guerdon.runs.resumption import resume
+from guerdon.runs.resume import resume
 from guerdon.update import Update
 
 TIMINGS = ("time/", "actions_per_s")

@@ -62,6 +62,14 @@ def test_a_stop_is_one_clear_sentence(terminal):
     assert out.getvalue().count(f"RL stopped: {stopped.value}") == 1
 
 
+def test_the_caller_may_tell_the_stop_itself():
+    progress, out = shown(terminal=False)
+    progress.tell_stop = False
+    progress.__enter__()
+    progress.__exit__(RunStopped, RunStopped("the end"), None)
+    assert out.getvalue() == ""
+
+
 def test_brackets_in_a_message_are_text():
     progress, out = shown(terminal=False)
     progress.__enter__()

@@ -136,7 +136,8 @@ def _observers(arguments: argparse.Namespace, label: str) -> list[Any]:
         return []
     from guerdon.runs.progress import Progress
 
-    return [Progress(label)]
+    # The command line says itself why a run stopped.
+    return [Progress(label, tell_stop=False)]
 
 
 def _warn(sentences: list[str]) -> None:

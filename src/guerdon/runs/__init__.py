@@ -6,4 +6,4 @@ from guerdon.runs.reading import Run as Run
 from guerdon.runs.reading import read_batch as read_batch
 from guerdon.runs.reading import read_run as read_run
 from guerdon.runs.report import write_report as write_report
-from guerdon.runs.resumption import resume as resume
+from guerdon.runs.resume import resume as resume

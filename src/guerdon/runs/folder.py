@@ -24,7 +24,7 @@ from guerdon.errors import GuerdonError, RunInterrupted, RunStopped
 from guerdon.piece import Origin
 from guerdon.runs import atomic, facts
 from guerdon.runs.checkpoint import latest, prune, save_checkpoint, step_name, steps_in
-from guerdon.runs.reading import FORMAT, read_facts, read_metrics
+from guerdon.runs.reading import FORMAT, read_batch, read_facts, read_metrics, read_run
 from guerdon.runs.signals import Signals
 from guerdon.runs.tables import with_texts, write_batch
 from guerdon.serial import from_json, to_json
@@ -306,4 +306,4 @@ def origin_from_json(data: dict[str, Any]) -> Origin:
     )
 
 
-__all__ = ["RunFolder", "begin"]
+__all__ = ["RunFolder", "begin", "read_batch", "read_run"]

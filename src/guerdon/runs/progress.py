@@ -39,6 +39,8 @@ class Progress:
     """A word in front."""
     every: float = 10.0
     """Seconds between lines where there is no terminal."""
+    tell_stop: bool = True
+    """Whether to say why a run stopped itself; False where the caller does."""
     console: Console = field(default_factory=lambda: Console(file=sys.stderr))
     """Where to; standard error, so that a program's output can be piped."""
 
@@ -62,7 +64,7 @@ class Progress:
             self._live = None
         elif self._line:
             self._write(self._line)
-        if isinstance(error, (RunStopped, RunInterrupted)):
+        if self.tell_stop and isinstance(error, (RunStopped, RunInterrupted)):
             text = Text(f"{self.label} stopped: {error}".strip(), style="bold red" if self.console.is_terminal else "")
             self.console.print(text, soft_wrap=True)
 

@@ -139,3 +139,16 @@ def test_a_proxy_is_recorded(papers, capsys):
     assert cli.main(["papers", "proxy", "held"]) == 0
     assert "ok   held.measured: 5, must lie in [0, 9], confirmed" in capsys.readouterr().out
     assert claims.read_results(papers)["held"]["measured"]["verdict"] == "confirmed"
+
+
+def test_what_is_due_is_what_has_no_good_result(papers, capsys, monkeypatch):
+    from guerdon.commands import papers as command
+
+    monkeypatch.setattr(command, "paper_ids", lambda: ["held", "wrong"])
+    found = {"held": ["measured"], "wrong": []}
+    monkeypatch.setattr(command, "paper_facts", lambda name: {"id": name, "claims": 1, "proxies": [*found[name]]})
+    assert command.due() == ["held"]
+    assert cli.main(["papers", "proxy", "--due"]) == 0
+    assert command.due() == []
+    assert cli.main(["papers", "proxy", "--due"]) == 0
+    assert "0 of 0 claims" in capsys.readouterr().out

@@ -19,6 +19,7 @@ COMMANDS: dict[str, str] = {
     "train": "train a policy by a paper's recipe or your own, or go on with a run",
     "eval": "pass@k of a trained policy or a model, with intervals",
     "score": "score a file of responses with any reward",
+    "report": "write one HTML page about a run: curves and sample rollouts",
     "recipe": "print a paper's recipe as JSON, to edit and train from",
     "papers": "list, show and check published systems, and run their toy experiments",
     "pieces": "what there is to put into the slots of a recipe",

@@ -73,7 +73,9 @@ def test_pieces_and_tasks_as_json(capsys):
     assert mean["fields"]["length"]["default"] == "required" and mean["fields"]["length"]["type"] == "int"
     assert cli.main(["tasks", "list", "--json"]) == 0
     tasks = json.loads(capsys.readouterr().out)
-    assert any(task["spec"] == "token_tree" for task in tasks)
+    assert {"token_tree", "chain_sum"} <= {task["spec"] for task in tasks}
+    assert cli.main(["tasks", "list"]) == 0
+    assert "data sets of reasoning-gym by their names: ab, " in capsys.readouterr().out
 
 
 def test_numbers_that_json_lacks_become_text():

@@ -14,6 +14,7 @@ pieces
 papers list --jsn
 papers check nope
 papers show nope
+papers proxy
 recipe nope
 recipe missing.json
 pieces show TokenMaen
@@ -28,6 +29,7 @@ train grpo --task tree:dept=2
 train grpo --task tree --advantage.0 Standardise
 train grpo --task tree --advantage.7 Standardize
 train --resume nowhere
+report nowhere
 eval nowhere
 eval nowhere/model
 score nowhere.jsonl --reward tags

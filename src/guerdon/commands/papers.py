@@ -16,6 +16,7 @@ from typing import Any
 from guerdon import claims
 from guerdon.catalogue import paper_facts, paper_ids
 from guerdon.commands._show import number, print_json, print_table
+from guerdon.errors import GuerdonError
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +28,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     check = actions.add_parser("check", help="run exact claims; exit 1 when one fails")
     check.add_argument("ids", nargs="*", metavar="ID", help="papers to check (default: all)")
     proxy = actions.add_parser("proxy", help="run toy experiments and record the verdicts; exit 1 when one fails")
-    proxy.add_argument("ids", nargs="+", metavar="ID", help="papers to run")
+    proxy.add_argument("ids", nargs="*", metavar="ID", help="papers to run")
+    proxy.add_argument("--due", action="store_true", help="those without a result, or with one that is stale or failed")
     for action in (check, proxy):
         action.add_argument("--seed", type=int, default=0, help="seed of the claims (default: 0)")
     for action in (listing, show, check, proxy):
@@ -96,6 +98,12 @@ def _show(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def due() -> list[str]:
+    """Papers whose toy experiments have to be run."""
+    results = claims.read_results()
+    return [name for name in paper_ids() if listed(name, results)["state"] in ("never", "stale", "failed")]
+
+
 def _slots(composition: Any) -> list[tuple[str, str, str]]:
     """(nothing, place, piece) of a recipe in the order of the flow; other compositions in one line."""
     from guerdon.describe import brief
@@ -109,8 +117,12 @@ def _slots(composition: Any) -> list[tuple[str, str, str]]:
 
 def _run_claims(arguments: argparse.Namespace) -> int:
     """Run claims of a tier with progress; 1 if one failed."""
-    tier = arguments.action
-    chosen = list(claims.select(arguments.ids, tier))
+    tier, ids = arguments.action, arguments.ids
+    if tier == "proxy":
+        ids = [*ids, *(due() if arguments.due else [])]
+        if not ids and not arguments.due:
+            raise GuerdonError("papers proxy needs the ids of papers, or --due; see `guerdon papers proxy --help`")
+    chosen = list(claims.select(ids, tier)) if ids or tier == "check" else []
     outcomes = []
     for paper_id, claim in _progress(chosen):
         outcome = claims.run_claim(paper_id, claim, arguments.seed)

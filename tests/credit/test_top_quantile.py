@@ -9,7 +9,7 @@ from guerdon.errors import GuerdonError
 from guerdon.papers._bench import ragged
 
 
-def batch_of(entropies: list[float]):  # noqa: ANN201
+def batch_of(entropies: list[float]):
     return ragged([[0.0]], [len(entropies)], {"token.old_entropy": entropies})
 
 

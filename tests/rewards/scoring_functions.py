@@ -40,6 +40,11 @@ def touchy(kind):
     return KINDS[kind]()
 
 
+def brief():
+    time.sleep(0.2)
+    return 1.0
+
+
 def kill_parent():
     os.kill(os.getppid(), 9)
     time.sleep(60)
@@ -90,6 +95,11 @@ def start_child():
     child.wait()
 
 
+def leave_child():
+    subprocess.Popen(["sleep", "987654"])
+    os._exit(7)
+
+
 def throw(error):
     raise error
 
@@ -100,6 +110,7 @@ def allocate():
 
 KINDS = {
     "fine": lambda: 1,
+    "brief": brief,
     "bool": lambda: True,
     "fraction": lambda: Fraction(1, 2),
     "sleep": lambda: time.sleep(60),
@@ -108,6 +119,7 @@ KINDS = {
     "swallow": swallow,
     "thread_hang": thread_hang,
     "start_child": start_child,
+    "leave_child": leave_child,
     "raise": lambda: throw(ValueError("bad sample")),
     "unclear": unclear,
     "interrupt": lambda: throw(KeyboardInterrupt()),

@@ -51,6 +51,7 @@ FAILURES = {
     "swallow": r"no score within 0.5 s",
     "thread_hang": r"no score within 0.5 s",
     "start_child": r"no score within 0.5 s",
+    "leave_child": r"exit code 7",
     "raise": r"^ValueError: bad sample \(scoring_functions.py:\d+\)$",
     "unclear": r"^Unclear \(its message cannot be shown\)",
     "interrupt": r"^KeyboardInterrupt",
@@ -129,19 +130,30 @@ def test_memory_limit():
     assert math.isnan(outcome.value) and outcome.reason.startswith("MemoryError")
 
 
-def test_what_a_hung_call_started_dies_with_it():
-    FAST(functions.touchy, [("start_child",)])
-
-    def command(path):
+def sleepers():
+    """Processes that a scoring function left behind."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            return path.read_bytes()
+            found += [path] if b"sleep\x00987654" in path.read_bytes() else []
         except OSError:  # ended meanwhile
-            return b""
+            continue
+    return found
 
-    def running():
-        return any(b"sleep\x00987654" in command(path) for path in Path("/proc").glob("[0-9]*/cmdline"))
 
-    assert wait_for(lambda: not running())
+@pytest.mark.parametrize("kind", ["start_child", "leave_child"])
+def test_what_a_hung_or_crashed_call_started_dies_with_it(kind):
+    assert math.isnan(FAST(functions.touchy, [(kind,)])[0].value)
+    assert wait_for(lambda: not sleepers())
+
+
+def test_a_server_that_is_killed_takes_its_workers_along_and_is_replaced():
+    guard = Guard(timeout=60)
+    guard(functions.touchy, [("fine",)])
+    server = next(reversed(_pool._pools.values())).server
+    threading.Timer(0.3, server.kill).start()
+    outcomes = guard(functions.touchy, [("spin",), ("fine",)])
+    assert outcomes[0].reason == "the worker died" and outcomes[1] == Outcome(1.0)
 
 
 def test_order_is_kept_over_many_workers_and_failures():
@@ -169,6 +181,19 @@ def test_a_worker_persists_and_is_replaced_after_a_crash():
     # It died while it had nothing to do, so no sample is to blame.
     second = FAST(functions.process, [(None,)])[0]
     assert second.reason == "" and second.value != first[0]
+
+
+def test_time_spent_on_another_worker_is_no_delay_of_this_one(monkeypatch):
+    real = _pool.Pool.how_it_ended
+
+    def slow(self, worker):
+        time.sleep(1.0)
+        return real(self, worker)
+
+    monkeypatch.setattr(_pool.Pool, "how_it_ended", slow)
+    guard = Guard(timeout=0.5, workers=2)
+    outcomes = guard(functions.touchy, [("hard_exit",), ("brief",), ("brief",), ("hard_exit",)])
+    assert [str(value) for value in values(outcomes)] == ["nan", "1.0", "1.0", "nan"]
 
 
 def test_workers_hold_no_torch_unless_the_function_imports_it():
@@ -270,16 +295,16 @@ def test_a_function_of_the_main_script_is_refused_with_the_way_out():
     assert "move it from the main script to a module" in done.stderr
 
 
-@pytest.mark.parametrize("how", ["exit", "kill"])
+@pytest.mark.parametrize("how", ["exit", "spin", "start_child"])
 def test_no_process_outlives_the_run(how):
-    """A worker in an endless loop ends when the main process exits, and when it is killed without notice."""
+    """Workers end when the main process exits, and when it is killed without notice while they run something."""
     code = (
         "import os, sys, threading\nimport scoring_functions as f\nfrom guerdon.rewards.guard import Guard\n"
         "guard = Guard(timeout=600)\nprint(int(guard(f.touchy, [('fine',)])[0].value), flush=True)\n"
         "print(int(guard('scoring_functions:process', [(0,)])[0].value), flush=True)\n"
         "from guerdon.rewards import _pool\n"
         "print(*(pool.server.pid for pool in _pool._pools.values()), *(w.pid for pool in _pool._pools.values() "
-        "for w in pool.idle), flush=True)\n" + ("guard(f.touchy, [('spin',)])" if how == "kill" else "")
+        "for w in pool.idle), flush=True)\n" + ("" if how == "exit" else f"guard(f.touchy, [('{how}',)])")
     )
     path = os.pathsep.join([HERE, *filter(None, sys.path)])
     run = subprocess.Popen(
@@ -291,11 +316,11 @@ def test_no_process_outlives_the_run(how):
         run.stdout.readline()
         pids = [int(pid) for pid in run.stdout.readline().split()]
         assert len(pids) == 4
-        if how == "kill":
+        if how != "exit":
             time.sleep(0.3)
             run.kill()
-        assert run.wait(30) == (-9 if how == "kill" else 0)
-    assert wait_for(lambda: not any(map(alive, pids))), pids
+        assert run.wait(30) == (0 if how == "exit" else -9)
+    assert wait_for(lambda: not any(map(alive, pids)) and not sleepers()), pids
 
 
 def test_bad_settings():

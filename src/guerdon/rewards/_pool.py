@@ -40,6 +40,8 @@ class Worker:
 
     sock: socket.socket
     pid: int
+    server: int
+    """Pid of the server that forked it."""
     buffer: bytes = b""
     jobs: deque[Job] = field(default_factory=deque)
     """Sent and not yet answered; the first one is running."""
@@ -108,19 +110,18 @@ class Pool:
             ) from None
 
     def _fork(self) -> Worker:
-        if self.control is None:
-            self._start()
+        server = self._start() if self.control is None or self.server is None else self.server.pid
         near, far = socket.socketpair()
         near.settimeout(self.setup.start_timeout)
         try:
             with far:
                 self._tell({"fork": list(self.modules) if self.preload else []}, far.fileno())
-            return Worker(near, self._hear("pid")["pid"])
+            return Worker(near, self._hear("pid")["pid"], server)
         except (OSError, EOFError):
             near.close()
             raise
 
-    def _start(self) -> None:
+    def _start(self) -> int:
         if sys.platform == "win32":
             raise GuerdonError("reward workers need a Unix system, got Windows; set isolate=False")
         self.control, far = socket.socketpair()
@@ -147,6 +148,7 @@ class Pool:
             self._stop()
             main = "; move it from the main script to a module" if "__main__" in reply["failed"] else ""
             raise GuerdonError(f"the scoring function must load in a worker, got {reply['failed']}{main}")
+        return reply["ready"]
 
     def _tell(self, command: dict[str, Any], *fds: int) -> None:
         if self.control is None:
@@ -176,8 +178,10 @@ class Pool:
         """Why a worker hung up, as far as its server can tell within a second."""
         until = time.monotonic() + 1.0
         with contextlib.suppress(OSError, EOFError):
-            while worker.pid not in self.ends and self.control is not None and time.monotonic() < until:
-                if select.select([self.control], [], [], until - time.monotonic())[0]:
+            while worker.pid not in self.ends and time.monotonic() < until:
+                if self.control is None or self.server is None or self.server.pid != worker.server:
+                    break
+                if select.select([self.control], [], [], max(0.0, until - time.monotonic()))[0]:
                     self._hear("exit")
         status = self.ends.pop(worker.pid, None)
         if status is None:

@@ -145,7 +145,8 @@ class _Round:
             for worker in self._readable():
                 self._read(worker)
             now = time.monotonic()
-            for worker in [worker for worker in self.busy if now > worker.deadline]:
+            # Starting or burying another worker may have taken a while: what is written by now is in time.
+            for worker in [worker for worker in self.busy if now > worker.deadline and worker.is_quiet()]:
                 self._fail(worker, f"no score within {self.guard.timeout:g} s")
         return self.outcomes
 

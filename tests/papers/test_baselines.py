@@ -36,10 +36,9 @@ def test_a_composition_trains(paper: str, name: str):
     recipe = load_paper(paper).compositions[name]
     assert isinstance(recipe, Recipe)
     rewards = tuple(replace(r, isolate=False) if hasattr(r, "isolate") else r for r in recipe.rewards)
-    rollout = Sample(prompts=4, samples_per_prompt=4, sampling=Sampling(max_tokens=16))
+    rollout = Sample(prompts=4, samples_per_prompt=8, sampling=Sampling(max_tokens=24))
     small = replace(recipe, rewards=rewards, rollout=rollout)
     result = train(small, steps=2, task=EvenWords(), policy=TinyLM(width=16, layers=1, heads=2), seed=1)
-    first, last = result.metrics
     assert result.warnings == []
-    assert first["signal"] > 0 and first["grad_norm"] > 0
-    assert all(math.isfinite(value) for value in last.values())
+    assert any(step["signal"] > 0 and step["grad_norm"] > 0 for step in result.metrics)
+    assert all(math.isfinite(value) for step in result.metrics for value in step.values())

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from guerdon.axes import ACTION, is_extensive, split_name
+from guerdon.axes import ACTION, LEVELS, is_extensive, split_name
 from guerdon.piece import Piece
 
 if TYPE_CHECKING:
@@ -12,7 +12,14 @@ if TYPE_CHECKING:
 
 def warnings(recipe: "Recipe") -> list[str]:
     """Sentences about dead settings; empty if there is none."""
-    return [*cancelled(recipe), *unread(recipe), *dead_clips(recipe)]
+    return [
+        *cancelled(recipe),
+        *unread(recipe),
+        *unused(recipe),
+        *without_weight(recipe),
+        *without_peers(recipe),
+        *dead_clips(recipe),
+    ]
 
 
 def cancelled(recipe: "Recipe") -> Iterator[str]:
@@ -52,10 +59,11 @@ def _readers_that_do_not_see(piece: Piece, later: Sequence[tuple[str, Piece]]) -
     changes, blind, written = {piece.acts_as}, [], set(piece.writes)
     for place, reader in later:
         reads_it = any(overlap(mine, read) for mine in written for read in reader.reads)
-        rewrites_it = written <= set(reader.writes)
+        rewrites_it = all(any(_hides(other, mine) for other in reader.writes) for mine in written)
         if reads_it and rewrites_it and reader.acts_as:
             # Handed on, scaled or shifted once more: later readers must not see either change.
             changes.add(reader.acts_as)
+            written = set(reader.writes)
         elif reads_it:
             if not _covers(reader.invariant, changes):
                 return []
@@ -80,19 +88,73 @@ def _covers(invariant: Collection[str], changes: Collection[str]) -> bool:
 def overlap(written: str, read: str) -> bool:
     """Whether a column that is written may be the one that is read, at whatever level it is read."""
     (level, mine), (read_level, other) = split_name(written), split_name(read)
-    if is_extensive(mine) and level != read_level and ACTION not in (level, read_level):
+    levels = {level, read_level}
+    if is_extensive(mine) and len(levels) > 1 and not (ACTION in levels and levels & {"token", "step"}):
         return False
     if other.endswith("*") or mine.endswith("*"):
         return mine.startswith(other.rstrip("*")) or other.startswith(mine.rstrip("*"))
     return mine == other
 
 
+def unused(recipe: "Recipe") -> Iterator[str]:
+    """A transform whose columns nothing reads before they are written anew, or written finer."""
+    flow = list(recipe.flow())
+    for number, (place, piece) in enumerate(flow):
+        components = any(name.startswith("traj.reward/") for name in piece.writes)
+        if not place.startswith(("shaping.", "credit.", "advantage.")) or not piece.writes or components:
+            continue
+        alive = set(piece.writes)
+        for _, later in flow[number + 1 :]:
+            if any(overlap(mine, read) for mine in alive for read in later.reads):
+                break
+            alive -= {mine for mine in alive if any(_hides(other, mine) for other in later.writes)}
+        else:
+            if not alive & READ_BY_ALL:
+                yield (
+                    f"{place} ({type(piece).__name__}) has no effect: it writes {', '.join(map(repr, piece.writes))}, "
+                    "which nothing after it reads; drop it, or add the piece that it was meant for"
+                )
+
+
+READ_BY_ALL = frozenset({"action.mask", "traj.reward", "traj.bootstrap_value"})
+"""Columns that are used wherever they exist, without being declared."""
+
+
+def _hides(finer: str, coarser: str) -> bool:
+    """Whether a reader at the level of actions finds the first column where it would have found the second."""
+    order = (ACTION, *LEVELS)
+    (level, column), (other_level, other) = split_name(finer), split_name(coarser)
+    return column == other and order.index(level) <= order.index(other_level)
+
+
+def without_weight(recipe: "Recipe") -> Iterator[str]:
+    """A piece whose coefficient is 0: it costs what its columns cost and changes nothing."""
+    for place, piece in recipe.flow():
+        if getattr(piece, "coef", None) == 0:
+            yield f"{place} ({type(piece).__name__}) has no effect: its coef is 0; drop it or give it a weight"
+
+
+def without_peers(recipe: "Recipe") -> Iterator[str]:
+    """A comparison inside groups of one."""
+    if getattr(recipe.rollout, "samples_per_prompt", None) != 1:
+        return
+    for place, piece in recipe.flow():
+        if getattr(piece, "needs_peers", False):
+            yield (
+                f"{place} ({type(piece).__name__}) makes every advantage 0: it compares the responses to a prompt, and "
+                "rollout.samples_per_prompt is 1; raise it, or compare over the batch"
+            )
+
+
 def dead_clips(recipe: "Recipe") -> Iterator[str]:
-    """A clip on ratios that are identically 1, because every gradient is taken at the sampling policy."""
-    surrogate, update = recipe.objective.surrogate, recipe.update
-    recomputed = update.recompute_old and "action.old_logprob" in surrogate.reads
-    if update.on_policy and recomputed and getattr(surrogate, "clips_ratio", False):
-        yield (
-            f"objective.surrogate ({type(surrogate).__name__}) clips ratios that are identically 1: with "
-            "update.epochs=1 and update.minibatches=1 every gradient is on-policy; raise one of them or drop the clip"
-        )
+    """A limit on the distance from the old policy where every gradient is taken at the old policy."""
+    if not (recipe.update.on_policy and recipe.update.recompute_old):
+        return
+    for place, piece in recipe.flow():
+        reads_old = any(split_name(name)[1].startswith("old_") for name in piece.reads)
+        if place.startswith("objective.") and reads_old and getattr(piece, "clips_ratio", False):
+            yield (
+                f"{place} ({type(piece).__name__}) limits how far the policy is from the old one, and it is never away: "
+                "with update.epochs=1 and update.minibatches=1 every gradient is taken at the old policy; raise one of "
+                "them or drop the limit"
+            )

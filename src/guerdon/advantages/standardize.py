@@ -150,6 +150,12 @@ class Standardize(Transform):
             return "shift"
         return "group_shift" if self.center == "group" and self.by == "group" else ""
 
+    @property
+    def needs_peers(self) -> bool:
+        """Whether a group of one gives nothing but 0."""
+        alone = self.center in ("group", "leave_one_out") or (self.center == "none" and self.scale == "group")
+        return alone and self.by == "group" and self.singleton == "zero" and not self.among
+
     def __call__(self, batch: Batch, state: Any = None) -> Mapping[str, Column]:
         """The output column: 0 (NaN, if it is a reward) where a row is unscored.
 

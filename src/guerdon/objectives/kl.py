@@ -78,6 +78,11 @@ class KLPenalty(Term):
         correction = ("action.old_logprob",) if self.importance_correction else ()
         return ("action.logprob", f"action.{self.reference}_logprob", *correction)
 
+    @property
+    def clips_ratio(self) -> bool:
+        """Whether value and gradient vanish where the policy is still the old one (k1's gradient does not)."""
+        return self.reference == "old" and (self.estimator != "k1" or self.straight_through)
+
     def __call__(self, batch: Batch, state: object = None) -> RowLoss:
         """Penalties ``[action]``; metric ``kl`` is the estimate before ``coef``, over the trained actions."""
         logprob = batch["action.logprob"]

@@ -25,7 +25,7 @@ SLOTS: tuple[str, ...] = (
 )
 """Folders whose frozen dataclasses are pieces."""
 
-EXTRAS = {"reasoning_gym": "tasks", "gymnasium": "control", "peft": "peft", "transformers": "hf"}
+EXTRAS = {"reasoning_gym": "tasks", "gymnasium": "control", "peft": "peft", "vllm": "vllm"}
 """Optional import -> the extra that installs it."""
 
 

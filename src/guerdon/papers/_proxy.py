@@ -32,9 +32,9 @@ def finals(
     """
     values = []
     for seed in seeds:
-        task = recipe.task
+        task: Any = recipe.task
         if reseed_task and task is not None and "seed" in {field.name for field in dataclasses.fields(task)}:
-            task = dataclasses.replace(task, seed=seed)  # pyright: ignore[reportCallIssue]
+            task = dataclasses.replace(task, seed=seed)
         result = train(dataclasses.replace(recipe, task=task), steps=steps, seed=seed)
         values.append(measure(result, task))
     return values

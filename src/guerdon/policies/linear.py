@@ -24,6 +24,7 @@ class LinearPolicy(TabularPolicy):
 
     def __init__(self, features: Tensor, weights: Tensor, actions: int) -> None:
         Policy.__init__(self)
+        self.features: Tensor
         self.register_buffer("features", features, persistent=False)
         self.weights = nn.Parameter(weights.clone())
         self.anchored = weights.shape[1] == actions - 1

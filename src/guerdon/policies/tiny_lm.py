@@ -12,7 +12,7 @@ Reads
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -65,9 +65,8 @@ class TinyLanguageModel(LanguageModel):
         super().__init__(spec.width, wants)
         self.tokenizer = tokenizer
         self.embedding = nn.Embedding(tokenizer.vocab_size, spec.width)
-        self.blocks = nn.ModuleList(
-            Block(spec.width, spec.heads, spec.mlp or 8 * spec.width // 3) for _ in range(spec.layers)
-        )
+        layers = [Block(spec.width, spec.heads, spec.mlp or 8 * spec.width // 3) for _ in range(spec.layers)]
+        self.blocks = nn.ModuleList(layers)
         self.norm = nn.RMSNorm(spec.width, eps=1e-6)
         self.head_dim = spec.width // spec.heads
         for name, parameter in self.named_parameters():
@@ -77,7 +76,12 @@ class TinyLanguageModel(LanguageModel):
                 std = spec.width**-0.5 * (0.5 if name.startswith("embedding") else 1.0)
                 nn.init.normal_(parameter, std=std * scale, generator=generator)
         half = self.head_dim // 2
+        self.frequency: Tensor
         self.register_buffer("frequency", 10_000.0 ** (-torch.arange(half) / half), persistent=False)
+
+    def layers(self) -> list[Block]:
+        """The decoder layers, typed."""
+        return cast(list[Block], list(self.blocks))
 
     def head(self) -> tuple[Tensor, Tensor | None]:
         """The tied embedding."""
@@ -92,7 +96,7 @@ class TinyLanguageModel(LanguageModel):
         """``[B, T, H]``. Padding is on the right, so the causal mask alone keeps it out."""
         x = self.embedding(input_ids) * self.embedding.embedding_dim**0.5
         cos, sin = self.angles(torch.arange(input_ids.shape[1], device=input_ids.device)[None])
-        for block in self.blocks:
+        for block in self.layers():
             q, k, v = block.attend(x, cos, sin)
             x = block.finish(x, F.scaled_dot_product_attention(q, k, v, is_causal=True))
         return self.norm(x)
@@ -123,9 +127,9 @@ class TinyDecodeState:
         mask = (real[:, None, :] & torch.ones_like(eye).tril()[None] | eye[None])[:, None]
         x = model.embedding(ids) * model.embedding.embedding_dim**0.5
         cos, sin = model.angles(position)
-        for block in model.blocks:
-            q, k, v = block.attend(x, cos, sin)  # pyright: ignore[reportCallIssue]
-            x = block.finish(x, F.scaled_dot_product_attention(q, k, v, attn_mask=mask))  # pyright: ignore[reportCallIssue]
+        for block in model.layers():
+            q, k, v = block.attend(x, cos, sin)
+            x = block.finish(x, F.scaled_dot_product_attention(q, k, v, attn_mask=mask))
             self.keys.append(self._grown(k))
             self.values.append(self._grown(v))
         self.logits = model.norm(x[:, -1]) @ model.embedding.weight.T
@@ -146,11 +150,11 @@ class TinyDecodeState:
         mask = None
         if bool(self.pad.any()):
             mask = (torch.arange(slot + 1, device=tokens.device)[None] >= self.pad[:, None])[:, None, None]
-        for block, keys, values in zip(model.blocks, self.keys, self.values, strict=True):
-            q, k, v = block.attend(x, cos, sin)  # pyright: ignore[reportCallIssue]
+        for block, keys, values in zip(model.layers(), self.keys, self.values, strict=True):
+            q, k, v = block.attend(x, cos, sin)
             keys[:, :, slot], values[:, :, slot] = k[:, :, 0], v[:, :, 0]
             seen = slice(0, slot + 1)
-            x = block.finish(x, F.scaled_dot_product_attention(q, keys[:, :, seen], values[:, :, seen], attn_mask=mask))  # pyright: ignore[reportCallIssue]
+            x = block.finish(x, F.scaled_dot_product_attention(q, keys[:, :, seen], values[:, :, seen], attn_mask=mask))
         self.slot += 1
         self.logits = model.norm(x[:, 0]) @ model.embedding.weight.T
 

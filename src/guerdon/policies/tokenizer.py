@@ -40,8 +40,8 @@ class SmallTokenizer:
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self.tokenizer = tokenizer
-        self.pad_id, self.eos_id = tokenizer.token_to_id(PAD), tokenizer.token_to_id(EOS)
-        self.vocab_size = tokenizer.get_vocab_size()
+        vocabulary = tokenizer.get_vocab()
+        self.pad_id, self.eos_id, self.vocab_size = vocabulary[PAD], vocabulary[EOS], len(vocabulary)
 
     def encode(self, text: str) -> list[int]:
         """Token ids of a text."""

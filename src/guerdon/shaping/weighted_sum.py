@@ -42,4 +42,7 @@ class WeightedSum(Transform):
             )
         used = [(self.weights.get(name, 1.0), batch[f"traj.reward/{name}"]) for name in names]
         used = [(weight, reward) for weight, reward in used if weight != 0] or [(0.0, used[0][1])]
-        return {"traj.reward": sum(weight * reward for weight, reward in used)}
+        total = used[0][0] * used[0][1]
+        for weight, reward in used[1:]:
+            total = total + weight * reward
+        return {"traj.reward": total}

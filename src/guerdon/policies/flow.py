@@ -48,7 +48,7 @@ class Encoded(nn.Module):
 
     def forward(self, state: Tensor) -> Tensor:
         """``[n, D] -> [n, actions]``."""
-        return self.layers(self.task.encode(state))
+        return self.layers(self.task.encode(state).to(self.layers[0].weight))
 
 
 class FlowPolicy(Policy):

@@ -45,11 +45,12 @@ class Denoise(Rollout):
         Raises:
             GuerdonError: if no step has noise, so that nothing could be trained.
         """
-        device = next(policy.parameters()).device
+        like = next(policy.parameters())
+        device, dtype = like.device, like.dtype
         generator = stream.child("denoise").generator(device)
         problem = torch.tensor(pick(self.problems), device=device)
         prompt = problem.repeat_interleave(self.samples_per_problem)
-        x = torch.randn((len(prompt), task.dimension), generator=generator, device=device)
+        x = torch.randn((len(prompt), task.dimension), generator=generator, device=device, dtype=dtype)
         rows: dict[str, list[Tensor]] = {name: [] for name in self.writes[:4]}
         with torch.no_grad():
             for step in range(policy.steps, 0, -1):
@@ -58,7 +59,7 @@ class Denoise(Rollout):
                 if not bool((std > 0).any()):
                     x = mean
                     continue
-                after = mean + std * torch.randn(x.shape, generator=generator, device=device)
+                after = mean + std * torch.randn(x.shape, generator=generator, device=device, dtype=dtype)
                 for name, column in zip(rows, (x, after, time, gaussian_logprob(after, mean, std)), strict=True):
                     rows[name].append(column)
                 x = after

@@ -74,6 +74,13 @@ def test_weighing_by_action_ignores_masked_actions():
     assert got == pytest.approx([0.57735026919, -1.73205080757])
 
 
+def test_action_columns_are_compared_inside_their_group_without_masked_actions():
+    piece = Standardize(scale="none", column="action.surprise", output="action.advantage")
+    columns = {"token.surprise": [1.0, 3.0, 50.0, 5.0, 7.0], "action.mask": [True, True, False, True, True]}
+    got = advantages(piece, [[0, 0], [0]], [2, 1, 2], columns)
+    assert got == [-1, 1, 48, -1, 1]
+
+
 def test_among_compares_an_outsider_with_the_group():
     piece = Standardize(scale="none", among="traj.on_policy")
     got = advantages(piece, [[1, 0, 5], [1, 2]], columns={"traj.on_policy": [True, True, False, False, False]})

@@ -85,7 +85,10 @@ def test_the_recipe_comes_first(grouped, capsys):
 
 def test_a_setting_that_cannot_matter_is_warned_about(grouped, capsys):
     assert cli.main(["train", grouped, "--task", "tree", "--update.minibatches", "1", "--steps", "1", "--json"]) == 0
-    assert "warning: objective.surrogate (PPOClip) limits how far the policy is from the old one" in capsys.readouterr().err
+    assert (
+        "warning: objective.surrogate (PPOClip) limits how far the policy is from the old one"
+        in capsys.readouterr().err
+    )
 
 
 def test_a_paper_trains_on_a_task_of_another_family_and_says_what_it_exchanged(capsys):

@@ -2,6 +2,8 @@ import math
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from guerdon.objectives.kl import KLPenalty, kl_estimate
 from guerdon.papers._bench import ragged
@@ -23,6 +25,22 @@ def test_bounds_of_k3():
     assert kl_estimate(double(-800.0), "k3", 20.0, 10.0).tolist() == [10]
     assert kl_estimate(double(-800.0), "k3", 20.0).item() == pytest.approx(math.exp(20) - 21)
     assert kl_estimate(double(-3.0), "k3", 20.0, 10.0).item() == pytest.approx(10)
+
+
+@given(st.floats(-50, 50))
+def test_k3_is_never_negative(difference):
+    assert kl_estimate(double(difference), "k3").item() >= 0
+
+
+def test_as_values_k1_and_k3_are_unbiased():
+    """Exactly, over all actions of a policy; k2 is not."""
+    policy, reference = double(0.5, 0.3, 0.2), double(0.2, 0.2, 0.6)
+    difference = (policy / reference).log()
+    true = (policy * difference).sum().item()
+    mean = {name: (policy * kl_estimate(difference, name)).sum().item() for name in ("k1", "k2", "k3")}
+    assert mean["k1"] == pytest.approx(true)
+    assert mean["k3"] == pytest.approx(true)
+    assert abs(mean["k2"] - true) > 1e-3
 
 
 def loss_and_slope(piece, difference):

@@ -8,7 +8,8 @@ Maths
     Dr. GRPO: group mean, no std. RLOO: mean of the *other* rows, which is n/(n-1) times Dr. GRPO. Lite PPO: group
     mean, std of all raw rewards of the batch. A length-weighted mean counts every row once per action.
 Reads
-    ``column`` (default ``traj.reward``); ``traj.reward`` tells which rows are unscored.
+    ``column`` (default ``traj.reward``); ``traj.reward`` tells which rows are unscored; ``action.mask`` if present and
+    actions are what counts.
 Deviations
     A pool of equal values gives exactly 0, whatever eps is. A group of one is a choice (``singleton``): verl's GRPO
     keeps the raw reward, TRL gives 0, and verl's two RLOO versions disagree. verl uses eps 1e-6 and, in its vectorised
@@ -23,9 +24,10 @@ import torch
 from torch import Tensor
 
 from guerdon import segment
-from guerdon.axes import is_extensive, split_name
+from guerdon.axes import ACTION, is_extensive, split_name
 from guerdon.batch import Batch, Column
 from guerdon.errors import GuerdonError
+from guerdon.objectives.aggregation import trained
 from guerdon.piece import Transform
 
 
@@ -195,12 +197,12 @@ class Standardize(Transform):
     def _pool(self, batch: Batch, level: str, values: Tensor, scored: Tensor) -> Pool:
         of_row, size = groups(batch, level, self.by)
         row_counts = scored if self.among is None else scored & batch[f"{level}.{split_name(self.among)[1]}"]
+        if level in (ACTION, batch.action):
+            row_counts = row_counts & trained(batch)
         members, counted, index = values, row_counts, of_row
         if self.weigh_by == "action":
             rows = batch.index("action", level)
-            members, counted, index = values[rows], counted[rows], of_row[rows]
-            if "action.mask" in batch:
-                counted = counted & batch["action.mask"]
+            members, counted, index = values[rows], counted[rows] & trained(batch), of_row[rows]
         if self.phantoms:
             extra = values.new_tensor(self.phantoms).repeat(size)
             members = torch.cat([members, extra])

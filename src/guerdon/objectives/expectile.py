@@ -24,7 +24,7 @@ from guerdon.piece import RowLoss, Term
 
 def expectile_loss(error: Tensor, tau: float) -> Tensor:
     """``|tau - 1[error < 0]| error^2`` elementwise; the minimum over a shift is the tau-expectile."""
-    return torch.where(error < 0, 1 - tau, tau) * error**2
+    return torch.where(error < 0, error.new_tensor(1 - tau), error.new_tensor(tau)) * error**2
 
 
 @dataclass(frozen=True)

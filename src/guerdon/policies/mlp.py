@@ -13,6 +13,7 @@ Deviations
     wrappers and no part of the network.
 """
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,7 +37,7 @@ def perceptron(sizes: Sequence[int], activation: str, gain: float, stream: Strea
     """Layers ``sizes[0] -> ... -> sizes[-1]``, orthogonal weights, the last with ``gain``; no global randomness."""
     generator, layers = stream.generator(), []
     last = len(sizes) - 2
-    for number, (wide_in, wide_out) in enumerate(zip(sizes, sizes[1:], strict=False)):
+    for number, (wide_in, wide_out) in enumerate(itertools.pairwise(sizes)):
         # The usual constructor would fill the weights from torch's global generator.
         layer = torch.nn.utils.skip_init(nn.Linear, wide_in, wide_out)
         nn.init.orthogonal_(layer.weight, gain if number == last else math.sqrt(2), generator=generator)

@@ -66,11 +66,11 @@ def expectile(values: Tensor, weights: Tensor, tau: float) -> Tensor:
     The minimiser of ``sum_k w_k |tau - 1[x_k < m]| (x_k - m)^2`` is a weighted mean whose weights depend on which
     values lie below it; starting at the mean, that reaches the answer in finitely many rounds.
     """
-    weights = weights.double()
+    values, weights = values.double(), weights.double()
     total = weights.sum(1, keepdim=True)
     mean = (weights * values).sum(1, keepdim=True) / total.clamp(min=TOLERANCE)
     while True:
-        side = torch.where(values < mean, 1 - tau, tau) * weights
+        side = torch.where(values < mean, values.new_tensor(1 - tau), values.new_tensor(tau)) * weights
         new = (side * values).sum(1, keepdim=True) / side.sum(1, keepdim=True).clamp(min=TOLERANCE)
         if float((new - mean).abs().max()) <= TOLERANCE * max(1.0, float(values.abs().max())):
             return new[:, 0]

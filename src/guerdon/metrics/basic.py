@@ -11,7 +11,7 @@ def describe(batch: Batch) -> dict[str, float]:
     """Means over what was scored: ``reward``, ``reward/<name>``, ``unscored``, ``length``, ``groups``, ...
 
     ``length`` is actions per trajectory; ``unscored`` the share of trajectories whose reward is NaN;
-    ``signal`` the share of groups whose rewards are not all equal.
+    ``signal`` the share of groups whose rewards are not all equal; ``return`` the undiscounted return of episodes.
     """
     length = batch.up(torch.ones(batch.size("action"), device=batch.device), segment.sum, "action", "traj")
     out = {"trajectories": float(batch.size("traj")), "groups": float(batch.size("group"))}
@@ -26,7 +26,7 @@ def describe(batch: Batch) -> dict[str, float]:
             out["signal"] = float((spread > 0).float().mean())
         if bool(scored.any()):
             out[name] = float(values[scored].mean())
-    for name in ("truncated",):
+    for name in ("truncated", "terminated", "return"):
         if f"traj.{name}" in batch:
             out[name] = float(batch[f"traj.{name}"].float().mean())
     return out

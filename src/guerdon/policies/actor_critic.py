@@ -97,8 +97,8 @@ class ActorCriticPolicy(Policy):
         if self.targets is None or self.critics is None:
             return
         with torch.no_grad():
-            slow, fast = list(self.targets.parameters()), list(self.critics.parameters())
-            torch._foreach_lerp_(slow, fast, self.target_rate)
+            for slow, fast in zip(self.targets.parameters(), self.critics.parameters(), strict=True):
+                slow.lerp_(fast, self.target_rate)
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,7 @@ def perceptron(sizes: Sequence[int], activation: str, gain: float, stream: Strea
     for number, (wide_in, wide_out) in enumerate(itertools.pairwise(sizes)):
         # The usual constructor would fill the weights from torch's global generator.
         layer = torch.nn.utils.skip_init(nn.Linear, wide_in, wide_out)
+        assert isinstance(layer, nn.Linear)
         nn.init.orthogonal_(layer.weight, gain if number == last else math.sqrt(2), generator=generator)
         nn.init.zeros_(layer.bias)
         layers += [layer] if number == last else [layer, ACTIVATIONS[activation]()]

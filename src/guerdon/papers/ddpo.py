@@ -18,7 +18,6 @@ from dataclasses import replace
 
 import torch
 
-from guerdon.advantages.clip import ClipAdvantage
 from guerdon.advantages.running import RunningStandardize
 from guerdon.batch import Batch
 from guerdon.loop import train
@@ -32,6 +31,7 @@ from guerdon.recipe import Recipe
 from guerdon.rewards.projection import Projection
 from guerdon.rollouts.denoise import Denoise
 from guerdon.rollouts.noising import NoisedData
+from guerdon.shaping.clip import Clip
 from guerdon.tasks.points import Points
 from guerdon.update import Update
 
@@ -49,7 +49,7 @@ RECIPE = Recipe(
     policy=PRETRAIN.policy,
     rollout=Denoise(samples_per_problem=256),
     rewards=(Projection(),),
-    advantage=(RunningStandardize(size=256), ClipAdvantage(5.0)),
+    advantage=(RunningStandardize(size=256), Clip(-5.0, 5.0, "traj.advantage")),
     update=Update(lr=3e-3, minibatches=4),
 )
 SCORE_FUNCTION = replace(

@@ -1,11 +1,11 @@
-"""A reward cut to an interval (baseline-rloo).
+"""A column cut to an interval: rewards (baseline-rloo) or advantages (baseline-ddpo).
 
 Maths
-    ``R <- min(max(R, low), high)``.
+    ``x <- min(max(x, low), high)``.
 Reads
     ``column``, by default ``traj.reward``.
 Deviations
-    None. Unscored rewards stay unscored.
+    None. Unscored rows stay unscored.
 """
 
 from collections.abc import Mapping
@@ -18,34 +18,32 @@ from guerdon.piece import Transform
 
 
 @dataclass(frozen=True)
-class ClipReward(Transform):
-    """``R <- min(max(R, low), high)``."""
+class Clip(Transform):
+    """``x <- min(max(x, low), high)``."""
 
     low: float | None
-    """Smallest reward; None: no limit."""
+    """Smallest value; None: no limit."""
     high: float | None
-    """Largest reward; None: no limit."""
+    """Largest value; None: no limit."""
     column: str = "traj.reward"
-    """The reward to change in place."""
+    """What to change in place."""
 
     def __post_init__(self) -> None:
         if self.low is None and self.high is None:
-            raise GuerdonError(
-                "ClipReward.low or high must be a number, got None twice; without them nothing is clipped"
-            )
+            raise GuerdonError("Clip.low or high must be a number, got None twice; without them nothing is clipped")
         if self.low is not None and self.high is not None and self.low > self.high:
-            raise GuerdonError(f"ClipReward.low must not exceed high, got {self.low} and {self.high}")
+            raise GuerdonError(f"Clip.low must not exceed high, got {self.low} and {self.high}")
 
     @property
     def reads(self) -> tuple[str, ...]:
-        """The reward."""
+        """The column."""
         return (self.column,)
 
     @property
     def writes(self) -> tuple[str, ...]:
-        """The reward."""
+        """The column."""
         return (self.column,)
 
     def __call__(self, batch: Batch, state: Any = None) -> Mapping[str, Column]:
-        """The clipped reward."""
+        """The clipped column."""
         return {self.column: batch[self.column].clamp(self.low, self.high)}

@@ -1,8 +1,11 @@
 """The toy of the length papers: how long to think, and two measures of a run on it."""
 
 import dataclasses
+from typing import Any
 
-from guerdon.papers._proxy import last
+from guerdon.loop import Result
+from guerdon.paper import Evidence
+from guerdon.papers._proxy import compare, finals, last
 from guerdon.policies.linear import Linear
 from guerdon.recipe import Recipe
 from guerdon.rewards.verifier import Verifier
@@ -25,8 +28,26 @@ def chain(recipe: Recipe, minibatches: int = 1) -> Recipe:
         rollout=SampleTree(prompts=16, samples_per_prompt=8),
         rewards=rewards,
         shaping=tuple(_renamed(piece) for piece in recipe.shaping),
+        objective=dataclasses.replace(recipe.objective, surrogate=_renamed(recipe.objective.surrogate)),
         update=Update(lr=0.02, minibatches=minibatches),
     )
+
+
+def shorter(ours: Recipe, baseline: Recipe, steps: int = STEPS) -> Evidence:
+    """Evidence for "ours gives shorter responses", three paired seeds; the note has the accuracies as well."""
+    lengths, accuracies = [], []
+    for recipe in (ours, baseline):
+        solved: list[float] = []
+
+        def measure(result: Result, task: Any, solved: list[float] = solved) -> float:
+            solved.append(ACCURACY(result, task))
+            return LENGTH(result, task)
+
+        lengths.append(finals(recipe, steps, measure, (0, 1, 2)))
+        accuracies.append(sum(solved) / len(solved))
+    evidence = compare(lengths[0], lengths[1], f"response length after {steps} steps", lower=True)
+    note = f"{evidence.note}; accuracy {accuracies[0]:.3f} against {accuracies[1]:.3f}"
+    return dataclasses.replace(evidence, note=note)
 
 
 def _renamed(piece):  # type: ignore[no-untyped-def]

@@ -22,6 +22,7 @@ from guerdon.paper import Evidence, Paper, claim
 from guerdon.papers._bench import ragged
 from guerdon.papers._chain import ACCURACY, STEPS, chain
 from guerdon.papers._proxy import compare, finals
+from guerdon.piece import Transform
 from guerdon.recipe import Recipe
 from guerdon.rewards.verifier import Verifier
 from guerdon.rollouts.sample import Sample
@@ -29,11 +30,11 @@ from guerdon.shaping.relative_length import RelativeLength
 from guerdon.update import Update
 
 
-def compose(*length: RelativeLength) -> Recipe:
-    """GRPO with a price on length."""
+def compose(*rewards: Transform) -> Recipe:
+    """GRPO with these rewards beside correctness."""
     return Recipe(
         rollout=Sample(),
-        rewards=(Verifier(), *length),
+        rewards=(Verifier(), *rewards),
         advantage=(Standardize(),),
         objective=Objective(PPOClip()),
         update=Update(minibatches=4),

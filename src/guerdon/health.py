@@ -1,10 +1,73 @@
-"""Stops a run that has gone wrong, with a diagnosis, instead of burning the budget."""
+"""Stops a run that has gone wrong, with a diagnosis, instead of burning the budget.
+
+Idea
+    A symptom must last ``patience`` steps in a row. A policy that says one thing only, or gets no gradient, is no
+    symptom where it has reached the best reward of the run and improved on its first: then the task is solved.
+Reads
+    The log: ``unscored``, ``length``, ``entropy``, ``signal``, ``grad_norm``, ``reward``, ``trajectories``, ``groups``.
+    A metric that is not logged takes no part.
+"""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from guerdon.errors import RunStopped
+
+NO_ENTROPY = 1e-3
+"""Nats per action below which a policy counts as deterministic."""
+NO_GRADIENT = 1e-10
+"""Norm below which a gradient counts as none."""
+
+Metrics = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Symptom:
+    """What can be wrong, and what to say about it."""
+
+    shows: Callable[[Metrics], bool]
+    """Whether a step's metrics show it."""
+    sentence: str
+    """The diagnosis; ``{steps}`` is how long it lasted, ``{reward}`` the mean reward."""
+    fine_if_solved: bool = False
+    """Whether it is what a solved task looks like, too."""
+    patience: int = 1
+    """Multiple of ``Health.patience``."""
+
+
+def _deterministic(metrics: Metrics) -> bool:
+    # Groups of one never differ inside; a negative entropy is that of a density, which may have any size.
+    compared = metrics.get("trajectories", 0.0) > metrics.get("groups", 0.0)
+    return compared and metrics.get("signal") == 0.0 and 0.0 <= metrics.get("entropy", 1.0) < NO_ENTROPY
+
+
+SYMPTOMS: Mapping[str, Symptom] = {
+    "unscored": Symptom(
+        lambda metrics: metrics.get("unscored", 0.0) >= 1.0,
+        "no trajectory could be scored for {steps} steps; look at the errors in column traj.reward_error: "
+        "the reward function fails on every sample",
+    ),
+    "empty": Symptom(
+        lambda metrics: metrics.get("length", 1.0) == 0.0,
+        "every response was empty for {steps} steps; the policy collapsed",
+    ),
+    "deterministic": Symptom(
+        _deterministic,
+        "for {steps} steps the entropy was about 0 and no group had two different rewards (mean reward {reward}): "
+        "the policy collapsed onto one response, from which it cannot learn; lower update.lr, or add an entropy "
+        "bonus or a KL penalty",
+        fine_if_solved=True,
+    ),
+    "still": Symptom(
+        lambda metrics: metrics.get("grad_norm", 1.0) < NO_GRADIENT,
+        "the gradient was 0 for {steps} steps (mean reward {reward}): nothing is learned; the rewards do not differ "
+        "where the advantage compares them, so make the task easier, sample more per prompt, or look at the reward",
+        fine_if_solved=True,
+        patience=5,
+    ),
+}
 
 
 @dataclass
@@ -13,10 +76,12 @@ class Health:
 
     patience: int = 20
     """Steps in a row that a symptom must last."""
-    unscored_for: int = 0
-    empty_for: int = 0
+    lasted: dict[str, int] = field(default_factory=lambda: dict.fromkeys(SYMPTOMS, 0))
+    """Symptom -> steps in a row so far."""
+    first_reward: float | None = None
+    best_reward: float | None = None
 
-    def look(self, step: int, metrics: dict[str, float]) -> None:
+    def look(self, step: int, metrics: Metrics) -> None:
         """Look at one step's metrics.
 
         Raises:
@@ -25,20 +90,29 @@ class Health:
         for name, value in metrics.items():
             if not math.isfinite(value):
                 raise RunStopped(f"step {step}: metric {name} is {value}; the run is no longer meaningful")
-        self.unscored_for = self.unscored_for + 1 if metrics.get("unscored", 0.0) >= 1.0 else 0
-        self.empty_for = self.empty_for + 1 if metrics.get("length", 1.0) == 0.0 else 0
-        if self.unscored_for >= self.patience:
-            raise RunStopped(
-                f"step {step}: no trajectory could be scored for {self.patience} steps; look at the errors in "
-                "column traj.reward_error: the reward function fails on every sample"
-            )
-        if self.empty_for >= self.patience:
-            raise RunStopped(f"step {step}: every response was empty for {self.patience} steps; the policy collapsed")
+        solved = self._solved(metrics.get("reward"))
+        for name, symptom in SYMPTOMS.items():
+            shows = symptom.shows(metrics) and not (solved and symptom.fine_if_solved)
+            self.lasted[name] = self.lasted[name] + 1 if shows else 0
+            steps = self.patience * symptom.patience
+            if self.lasted[name] >= steps:
+                reward = f"{metrics['reward']:.4g}" if "reward" in metrics else "unknown"
+                raise RunStopped(f"step {step}: {symptom.sentence.format(steps=steps, reward=reward)}")
+
+    def _solved(self, reward: float | None) -> bool:
+        """Whether the reward is the best so far, up to a twentieth of what was gained, and anything was gained."""
+        if reward is None:
+            return False
+        self.first_reward = reward if self.first_reward is None else self.first_reward
+        self.best_reward = reward if self.best_reward is None else max(self.best_reward, reward)
+        gained = self.best_reward - self.first_reward
+        return gained > 0 and reward >= self.best_reward - 0.05 * gained
 
     def state_dict(self) -> dict[str, Any]:
         """Counters."""
-        return {"unscored_for": self.unscored_for, "empty_for": self.empty_for}
+        return {"lasted": dict(self.lasted), "first_reward": self.first_reward, "best_reward": self.best_reward}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Counterpart of ``state_dict``."""
-        self.unscored_for, self.empty_for = int(state["unscored_for"]), int(state["empty_for"])
+        self.lasted = {name: int(state["lasted"][name]) for name in SYMPTOMS}
+        self.first_reward, self.best_reward = state["first_reward"], state["best_reward"]

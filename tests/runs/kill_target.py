@@ -21,7 +21,7 @@ from guerdon.loop import Trainer
 from guerdon.runs import atomic, checkpoint
 from guerdon.runs.folder import RunFolder
 
-RECIPES = {"table": (toy_recipe, 40, 12), "language": (language_recipe, 14, 5)}
+RECIPES = {"table": (toy_recipe, 30, 8), "language": (language_recipe, 12, 4)}
 """Recipe, steps, kills."""
 
 

@@ -48,7 +48,7 @@ REINFORCED = Recipe(
     rewards=(Verifier(threshold=1.0),),
     advantage=(Standardize(),),
     objective=Objective(PPOClip(clip_high=0.28)),
-    update=Update(lr=5e-4, warmup=10),
+    update=Update(lr=4e-4, minibatches=2, warmup=10),
     metrics=(PolicyDrift(),),
 )
 
@@ -78,7 +78,7 @@ def main() -> None:
     """Run the demo."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, default=0, help="of everything random")
-    parser.add_argument("--steps", type=int, default=200, help="RL steps")
+    parser.add_argument("--steps", type=int, default=150, help="RL steps")
     parser.add_argument("--out", type=Path, default=Path("runs/demo"), help="run folder")
     options = parser.parse_args()
     console, started = Console(), time.perf_counter()

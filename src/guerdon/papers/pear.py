@@ -10,7 +10,8 @@ Reads
 Deviations
     Equations from notes that quote the paper; no code was seen. A wrong answer earns 0 here (the paper: a fixed
     format reward). The reward is negative where the excess is above 1. The tag's id is Qwen3's ``</think>``; another
-    tokenizer needs its own. In the chain toy the only answer token is the stop itself, so nothing excuses.
+    tokenizer needs its own. In the chain toy the only answer token is the stop itself, so nothing excuses: responses
+    shorten to a quarter and accuracy falls from 0.94 to 0.74, far more than the paper's few points.
 """
 
 import torch
@@ -21,7 +22,8 @@ from guerdon.objectives.kl import KLPenalty
 from guerdon.objectives.ppo_clip import PPOClip
 from guerdon.paper import Evidence, Paper, claim
 from guerdon.papers._bench import ragged
-from guerdon.papers._chain import chain, shorter
+from guerdon.papers._chain import ACCURACY, chain, shorter
+from guerdon.papers._proxy import compare, finals
 from guerdon.papers.grpo_lambda import compose as grpo
 from guerdon.piece import Transform
 from guerdon.recipe import Recipe
@@ -68,6 +70,13 @@ def shortens(seed: int) -> Evidence:
     return shorter(chain(grpo(PhaseEntropy((STOP,)))), chain(grpo()), 200)
 
 
+@claim("It does so within 0.03 of plain GRPO's accuracy", tier="proxy")
+def keeps_accuracy(seed: int) -> Evidence:
+    toys = (chain(grpo(PhaseEntropy((STOP,)))), chain(grpo()))
+    ours, baseline = (finals(toy, 200, ACCURACY, (0, 1, 2)) for toy in toys)
+    return compare(ours, baseline, "accuracy after 200 steps", margin=-0.03)
+
+
 paper = Paper(
     title="PEAR: Phase Entropy Aware Reward for Efficient Reasoning",
     arxiv="2510.08026",
@@ -76,5 +85,5 @@ paper = Paper(
     year=2025,
     recipe=RECIPE,
     compositions={"grpo": compose()},
-    claims=(excess, shortens),
+    claims=(excess, shortens, keeps_accuracy),
 )

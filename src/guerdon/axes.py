@@ -12,8 +12,12 @@ elsewhere. Policy-gradient pieces speak of actions only, so they work in every d
 ``run`` holds scalars of the training run (``run.step``, ``run.progress``, ``run.task``).
 """
 
+from functools import cache
+
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+
+from guerdon.errors import GuerdonError
 
 LEVELS: tuple[str, ...] = ("token", "step", "traj", "group")
 ACTION = "action"
@@ -30,15 +34,16 @@ GroupBool = Bool[Tensor, " group"]
 Index = Int[Tensor, " child"]
 
 
+@cache
 def split_name(name: str) -> tuple[str, str]:
     """Split a qualified column name, ``"traj.reward/format"`` into ``("traj", "reward/format")``.
 
     Raises:
-        ValueError: if the name has no level or an unknown one.
+        GuerdonError: if the name has no level or an unknown one.
     """
     level, dot, column = name.partition(".")
     if not dot or not column or level not in (*LEVELS, ACTION, RUN):
-        raise ValueError(
+        raise GuerdonError(
             f"a column name must be LEVEL.NAME with LEVEL one of {', '.join((*LEVELS, ACTION, RUN))}, got {name!r}"
         )
     return level, column

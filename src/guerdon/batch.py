@@ -96,10 +96,12 @@ class Batch:
         """The stored column that a read of ``name`` means: at its level, or a coarser one if it may be spread."""
         level, column = split_name(name)
         level = self._level(level)
-        if level not in self.sizes:
+        if (exact := f"{level}.{column}") in self.columns:
+            return exact
+        if level not in self.sizes or is_extensive(column):
             return None
-        candidates = (level,) if is_extensive(column) else LEVELS[LEVELS.index(level) :]
-        return next((found for at in candidates if (found := f"{at}.{column}") in self.columns), None)
+        coarser = LEVELS[LEVELS.index(level) + 1 :]
+        return next((found for at in coarser if (found := f"{at}.{column}") in self.columns), None)
 
     def __contains__(self, name: str) -> bool:
         level, column = split_name(name)

@@ -43,7 +43,10 @@ def seeded(stream: Stream, device: torch.device) -> Iterator[None]:
     devices = [device] if device.type == "cuda" else []
     python, legacy = random.getstate(), numpy.random.get_state()
     with torch.random.fork_rng(devices):
-        torch.manual_seed(stream.integer())
+        # Not torch.manual_seed: without a GPU it notes a stack trace per call, which takes time and is never freed.
+        torch.default_generator.manual_seed(stream.integer())
+        if devices:
+            torch.cuda.manual_seed_all(stream.integer())
         random.seed(stream.integer())
         numpy.random.seed(stream.integer() % 2**32)
         try:

@@ -25,6 +25,7 @@ from guerdon.rewards.verifier import Verifier
 from guerdon.rollouts.demonstrations import Demonstrations
 from guerdon.rollouts.sample import Sample
 from guerdon.rollouts.sampler import Sampling
+from guerdon.runs.folder import RunFolder
 from guerdon.runs.progress import Progress
 from guerdon.runs.report import write_report
 from guerdon.tasks.reasoning_gym import ReasoningGym
@@ -94,7 +95,7 @@ def main() -> None:
         steps=options.steps,
         seed=options.seed,
         policy=supervised.policy,
-        out=options.out,
+        out=RunFolder(options.out, replace=True),
         observers=[Progress("RL")],
     )
     after = held_out(result.policy, console, "after RL ")

@@ -145,6 +145,18 @@ def test_a_folder_is_not_written_over(tmp_path):
         train(toy_recipe(), steps=1, out=mine)
 
 
+def test_a_run_may_be_thrown_away_for_a_new_one(tmp_path):
+    out = tmp_path / "run"
+    train(toy_recipe(), steps=3, out=RunFolder(out, save_every=1))
+    (out / "report.html").write_text("old")
+    train(toy_recipe(), steps=2, seed=1, out=RunFolder(out, replace=True))
+    run = read_run(out)
+    assert len(run.metrics) == 2 and run.checkpoint_steps == [2] and run.facts["seed"] == 1
+    assert run.rollout_steps == [1, 2] and not (out / "report.html").exists()
+    resumed = train(toy_recipe(), steps=3, seed=1, out=RunFolder(out, replace=True), resume=True)
+    assert len(resumed.metrics) == 3, "a resume goes on all the same"
+
+
 def test_one_run_at_a_time(tmp_path):
     def second(trainer: Trainer, batch, metrics) -> None:
         with pytest.raises(GuerdonError, match="one run at a time"):

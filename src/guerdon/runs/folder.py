@@ -45,6 +45,8 @@ class RunFolder:
     """Checkpoints to keep; that of step 0, where there is one, is kept as well."""
     rollouts_every: int = 10
     """Steps between stored rollouts, the first and the last step always included; 0 stores none."""
+    replace: bool = False
+    """Whether a run that is there already is thrown away; otherwise it is an error, unless it is resumed."""
     so_far: list[dict[str, float]] = field(default_factory=list, init=False)
     """Metrics of the steps before a resume, one entry per step."""
 
@@ -153,6 +155,8 @@ class RunFolder:
         self._write_facts()
         for name in ("checkpoints", "rollouts"):
             shutil.rmtree(self.folder / name, ignore_errors=True)
+        for name in ("eval.json", "report.html"):
+            (self.folder / name).unlink(missing_ok=True)
         (self.folder / "metrics.jsonl").write_text("", encoding="utf-8")
         if handed_over:
             self.save(trainer)
@@ -229,13 +233,13 @@ def begin(
         folder.save_every = save_every
         folder.__post_init__()
     exists = (folder.folder / "run.json").exists() and read_facts(folder.folder)["status"] != "starting"
-    if exists and not resume:
+    if exists and not resume and not folder.replace:
         raise GuerdonError(
             f"{folder.folder} must not hold a run yet; pass resume=True to go on with it, or a new folder"
         )
     folder.claim()
     try:
-        folder.restore(trainer) if exists else folder.start(trainer, handed_over)
+        folder.restore(trainer) if exists and resume else folder.start(trainer, handed_over)
     except BaseException:
         folder.unclaim()
         raise

@@ -6,7 +6,8 @@ Maths
 Reads
     ``action.old_entropy``, ``action.old_logprob``, ``action.ref_logprob``: one extra forward pass per copy.
 Deviations
-    Measured before the update, at the policy that sampled the batch.
+    Measured before the update, at the policy that sampled the batch. One action that the reference would hardly take can
+    be all of the mean, so k3 is bounded as verl bounds it: the log ratio by +-20, the estimate by 10.
 """
 
 from collections.abc import Mapping
@@ -27,5 +28,5 @@ class PolicyDrift(Metric):
         """Means over the batch's actions; nothing where it has none."""
         if not batch.size("action"):
             return {}
-        kl = kl_estimate(batch["action.old_logprob"] - batch["action.ref_logprob"], "k3")
+        kl = kl_estimate(batch["action.old_logprob"] - batch["action.ref_logprob"], "k3", 20.0, 10.0)
         return {"entropy": float(batch["action.old_entropy"].mean()), "kl": float(kl.mean())}

@@ -9,6 +9,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 from guerdon.catalogue import EXTRAS
@@ -127,10 +128,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         if package not in EXTRAS:
-            raise
+            return _complain(f"the package {package} is missing", 2)
         return _complain(f"this needs the package {package}; pip install 'guerdon[{EXTRAS[package]}]'", 2)
+    except Exception as error:
+        if os.environ.get("GUERDON_TRACEBACK"):
+            raise
+        return _complain(f"{_unexpected(error)}; GUERDON_TRACEBACK=1 shows the whole way", 2)
     except KeyboardInterrupt as stop:
         return _complain(str(stop) or "interrupted", 130)
+
+
+def _unexpected(error: Exception) -> str:
+    """Where an error came up that no sentence was written for: a bug, or pieces that do not fit each other."""
+    import traceback
+
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{Path(frame.filename).name}, line {frame.lineno}"
+    return f"something did not fit, {type(error).__name__} at {place}: {error}"
 
 
 def _complain(sentence: str, code: int) -> int:

@@ -5,21 +5,39 @@ Idea
     rollout is exchanged, so the command line exchanges it, and says so.
 """
 
-from dataclasses import replace
-from typing import Any
+from dataclasses import fields, replace
+from typing import Any, NamedTuple
 
 from guerdon.catalogue import pieces
 from guerdon.piece import Piece
 from guerdon.recipe import Recipe
 from guerdon.tasks.problem import ProblemTask
 
-COMPANIONS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "TokenTree": ("Tabular", ("SampleTree",)),
-    "HyperGrid": ("Flow", ("Construct",)),
+
+class Companions(NamedTuple):
+    """Pieces that go with a task, the default first."""
+
+    policies: tuple[str, ...]
+    rollouts: tuple[str, ...]
+
+
+TREE = Companions(("Tabular",), ("SampleTree",))
+FEATURES = Companions(("Linear", "Tabular"), ("SampleTree",))
+CONTROL = Companions(("MLP", "ActorCritic"), ("FixedSteps", "Episodes"))
+COMPANIONS: dict[str, Companions] = {
+    "TokenTree": TREE,
+    "ForkSequences": TREE,
+    "ChainLength": FEATURES,
+    "SharedFeatures": FEATURES,
+    "HyperGrid": Companions(("Flow",), ("Construct",)),
+    "Gym": CONTROL,
+    "Maze": CONTROL,
+    "Offline": Companions(("ActorCritic",), ("Transitions",)),
+    "Points": Companions(("Denoiser",), ("Denoise", "NoisedData")),
 }
-"""Task -> its default policy, and the rollouts that sample it, the default first."""
-PROBLEMS = ("TinyLM", ("Sample",))
-"""The same for tasks of problems, which also go with every rollout that is no other task's."""
+"""Task -> what goes with it."""
+PROBLEMS = Companions(("TinyLM",), ("Sample",))
+"""The defaults of tasks made of problems, which go with every piece that is not listed for another task."""
 TEXT = frozenset({"group.problem", "group.prompt", "traj.response"})
 """Columns that only rollouts of problems write."""
 
@@ -27,31 +45,45 @@ TEXT = frozenset({"group.problem", "group.prompt", "traj.response"})
 def completed(recipe: Recipe) -> tuple[Recipe, list[str]]:
     """The recipe made to suit its task, and sentences about what was exchanged for that.
 
-    What it leaves open is filled in: policy, rollout, and a verifier where a reward is read and none is made. A rollout
-    of another family of tasks is exchanged, and rewards that score text are then left out.
+    What it leaves open is filled in: policy, rollout, and a verifier where a reward is read and none is made. A policy
+    or rollout of another family of tasks is exchanged, and rewards that score text are then left out.
     """
-    family, problems = type(recipe.task).__name__, isinstance(recipe.task, ProblemTask)
+    family, problems, known = type(recipe.task).__name__, isinstance(recipe.task, ProblemTask), pieces()
     if not problems and family not in COMPANIONS:
         return recipe, []
-    policy, rollouts = COMPANIONS.get(family, PROBLEMS)
-    notes: list[str] = []
-    if recipe.rollout is not None and family_of(recipe.rollout) != (None if problems else family):
-        notes.append(f"{type(recipe.rollout).__name__} does not sample a {family}: the rollout is {rollouts[0]}")
-        kept = tuple(piece for piece in recipe.rewards if problems or not TEXT & set(piece.reads))
-        left_out = [type(piece).__name__ for piece in recipe.rewards if piece not in kept]
-        notes += [f"{name} scores text, so it is left out: {family} brings its own reward" for name in left_out]
-        recipe = replace(recipe, rollout=None, rewards=kept)
-    known = pieces()
-    recipe = replace(recipe, policy=recipe.policy or known[policy](), rollout=recipe.rollout or known[rollouts[0]]())
+    suited, notes = COMPANIONS.get(family, PROBLEMS), []
+    if recipe.policy is not None and not goes_with(recipe.policy, suited.policies, problems):
+        notes.append(f"{type(recipe.policy).__name__} is no policy for {family}: it is {suited.policies[0]}")
+        recipe = replace(recipe, policy=None)
+    recipe = replace(recipe, policy=recipe.policy or known[suited.policies[0]]())
+    if recipe.rollout is None:
+        recipe = replace(recipe, rollout=known[suited.rollouts[0]]())
+    elif not goes_with(recipe.rollout, suited.rollouts, problems):
+        notes.append(f"{type(recipe.rollout).__name__} does not sample {family}: the rollout is {suited.rollouts[0]}")
+        recipe = replace(recipe, rollout=known[suited.rollouts[0]]())
+        if not problems:
+            recipe, left_out = without_text(recipe)
+            notes += [f"{name} scores text, so it is left out: {family} brings its own reward" for name in left_out]
     if problems and reads_reward(recipe):
         recipe = replace(recipe, rewards=(*recipe.rewards, known["Verifier"]()))
     return recipe, notes
 
 
-def family_of(rollout: Piece) -> str | None:
-    """The task that a rollout samples; None for tasks of problems."""
-    name = type(rollout).__name__
-    return next((task for task, (_, rollouts) in COMPANIONS.items() if name in rollouts), None)
+def goes_with(piece: Piece, listed: tuple[str, ...], problems: bool) -> bool:
+    """Whether a piece is one of those listed for the task; a task of problems takes what no other task lists."""
+    name = type(piece).__name__
+    return not any(name in names for each in COMPANIONS.values() for names in each) if problems else name in listed
+
+
+def without_text(recipe: Recipe) -> tuple[Recipe, list[str]]:
+    """The recipe without the rewards that score text, and their names; the task's own takes the verifier's place."""
+    left_out = [piece for piece in recipe.rewards if TEXT & set(piece.reads)]
+    verifiers: list[Any] = [piece for piece in left_out if type(piece).__name__ == "Verifier"]
+    rollout: Any = recipe.rollout
+    if verifiers and "reward" in {field.name for field in fields(rollout)}:
+        rollout = replace(rollout, reward=verifiers[0].name)
+    kept = tuple(piece for piece in recipe.rewards if piece not in left_out)
+    return replace(recipe, rollout=rollout, rewards=kept), [type(piece).__name__ for piece in left_out]
 
 
 def reads_reward(recipe: Recipe) -> bool:

@@ -82,6 +82,22 @@ def test_numbers_that_json_lacks_become_text():
     assert _show.plain({"a": [float("nan"), 1.5], "b": float("-inf")}) == {"a": ["nan", 1.5], "b": "-inf"}
 
 
+def test_what_nobody_foresaw_is_one_sentence_too(monkeypatch, capsys):
+    def broken(*words: object) -> None:
+        raise AttributeError("no such thing")
+
+    monkeypatch.setattr("guerdon.catalogue.paper_ids", broken)
+    monkeypatch.setattr("guerdon.commands.papers.paper_ids", broken)
+    assert cli.main(["papers", "list"]) == 2
+    said = capsys.readouterr().err
+    assert (
+        said.startswith("guerdon: something did not fit, AttributeError at test_cli.py, line") and said.count("\n") == 1
+    )
+    monkeypatch.setenv("GUERDON_TRACEBACK", "1")
+    with pytest.raises(AttributeError):
+        cli.main(["papers", "list"])
+
+
 def test_a_reader_that_goes_away_is_no_error():
     line = f"{sys.executable} -m guerdon papers --help | head -c 1"
     done = subprocess.run(["bash", "-c", f"set -o pipefail; {line}"], capture_output=True, text=True, timeout=60)

@@ -5,11 +5,12 @@ from dataclasses import replace
 import pytest
 
 from guerdon.advantages.standardize import Standardize
-from guerdon.catalogue import paper_ids, pieces
+from guerdon.catalogue import pieces
 from guerdon.companions import COMPANIONS, PROBLEMS, completed
 from guerdon.objective import Objective
 from guerdon.objectives.nll import NLL
 from guerdon.objectives.ppo_clip import PPOClip
+from guerdon.piece import TaskSpec
 from guerdon.policies.tabular import Tabular
 from guerdon.policies.tiny_lm import TinyLM
 from guerdon.recipe import Recipe
@@ -19,6 +20,7 @@ from guerdon.rollouts.demonstrations import Demonstrations
 from guerdon.rollouts.sample import Sample
 from guerdon.rollouts.tabular import SampleTree
 from guerdon.specs import find_recipe
+from guerdon.tasks.problem import ProblemTask
 from guerdon.tasks.reasoning_gym import ReasoningGym
 from guerdon.tasks.token_tree import TokenTree
 
@@ -48,20 +50,25 @@ def test_a_verifier_is_added_only_where_a_reward_is_read_and_none_is_made():
 def test_a_rollout_of_another_family_is_exchanged_with_a_word():
     written = replace(OPEN, task=TokenTree(), rollout=Sample(), rewards=(Verifier(),))
     recipe, notes = completed(written)
-    assert (recipe.rollout, recipe.rewards) == (SampleTree(), ())
+    assert (recipe.rollout, recipe.rewards) == (SampleTree(reward="correct"), ())
     assert notes == [
-        "Sample does not sample a TokenTree: the rollout is SampleTree",
+        "Sample does not sample TokenTree: the rollout is SampleTree",
         "Verifier scores text, so it is left out: TokenTree brings its own reward",
     ]
-    back, notes = completed(replace(recipe, task=ReasoningGym("chain_sum"), policy=None))
-    assert (back.rollout, back.rewards, len(notes)) == (Sample(), (Verifier(),), 1)
+    back, notes = completed(replace(recipe, task=ReasoningGym("chain_sum")))
+    assert (back.policy, back.rollout, back.rewards, len(notes)) == (TinyLM(), Sample(), (Verifier(),), 2)
+
+
+def test_every_task_has_companions():
+    tasks = {name for name, cls in pieces().items() if issubclass(cls, TaskSpec) and not issubclass(cls, ProblemTask)}
+    assert tasks == set(COMPANIONS), "a task that is not made of problems needs a line in companions.py"
 
 
 def test_the_companions_are_pieces():
-    names = {name for policy, rollouts in [*COMPANIONS.values(), PROBLEMS] for name in (policy, *rollouts)}
+    names = {name for each in [*COMPANIONS.values(), PROBLEMS] for some in each for name in some}
     assert names | set(COMPANIONS) <= set(pieces())
 
 
-@pytest.mark.parametrize("paper_id", [name for name in paper_ids() if name in ("grpo", "rloo", "gspo", "ppo")])
+@pytest.mark.parametrize("paper_id", ["grpo", "rloo", "dapo", "gspo", "ppo", "laser"])
 def test_papers_for_prompts_train_on_a_tree(paper_id):
     completed(replace(find_recipe(paper_id), task=TokenTree()))[0].check()

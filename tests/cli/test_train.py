@@ -95,7 +95,7 @@ def test_a_paper_trains_on_a_task_of_another_family_and_says_what_it_exchanged(c
     assert cli.main(["train", "grpo", "--task", "tree:depth=2", "--steps", "2", "--json"]) == 0
     out, said = capsys.readouterr()
     assert json.loads(out)["steps"] == 2
-    assert said.startswith("warning: Sample does not sample a TokenTree: the rollout is SampleTree\nwarning: Verifier")
+    assert said.startswith("warning: Sample does not sample TokenTree: the rollout is SampleTree\nwarning: Verifier")
 
 
 def test_the_help_of_a_recipe_lists_its_flags(grouped, capsys):

@@ -1,10 +1,11 @@
 """Rules that every paper keeps, checked on all of them; the claims themselves run here too."""
 
+import json
 import time
 
 import pytest
 
-from guerdon import claims
+from guerdon import claims, cli
 from guerdon.catalogue import load_paper, paper_facts, paper_ids
 from guerdon.paper import Paper
 from guerdon.recipe import Recipe
@@ -40,6 +41,24 @@ def test_an_exact_claim_holds(paper_id, number):
     outcome = claims.run_claim(paper_id, load_paper(paper_id).claims[number])
     assert outcome.passed, outcome
     assert time.perf_counter() - started < 20, "an exact claim takes less than a second on an idle machine"
+
+
+TRAINED = [
+    paper_id for paper_id in IDS if isinstance(recipe := load_paper(paper_id).recipe, Recipe) and not recipe.task
+]
+SMALL = ["--task", "chain_sum:train_size=50,test_size=4", "--policy", "tiny_lm:width=16,layers=1,heads=2"]
+
+
+@pytest.mark.parametrize("paper_id", TRAINED)
+def test_a_paper_that_leaves_its_task_open_trains(paper_id, capsys):
+    if "HuggingFaceLM" in json.dumps(to_json(load_paper(paper_id).recipe)):
+        pytest.skip("it names a model to download")
+    codes = []
+    for task in (["--task", "tree"], SMALL):
+        codes.append(cli.main(["train", paper_id, *task, "--steps", "1", "--json"]))
+        if codes[-1] == 0:
+            return
+    pytest.fail(f"{codes}: {capsys.readouterr().err}")
 
 
 def test_recorded_results_belong_to_proxies_that_exist():

@@ -27,6 +27,8 @@ class SampleTree(Rollout):
     """Responses per problem (the group size)."""
     temperature: float = 1.0
     """Divides the logits of the sampling policy only."""
+    reward: str = "task"
+    """Name of the component that the task's reward becomes; ``correct`` is what a verifier writes."""
     extra: tuple[str, ...] = ()
     """Further columns that the task's outcome has, such as ``traj.thoughts``; for ``Recipe.check``."""
 
@@ -38,7 +40,7 @@ class SampleTree(Rollout):
     def writes(self) -> tuple[str, ...]:
         """Tokens, the task's reward, and the columns named in ``extra``."""
         columns = ("token.context", "token.id", "token.position", "token.behavior_logprob")
-        return (*columns, "traj.reward/task", "group.problem_id", *self.extra)
+        return (*columns, f"traj.reward/{self.reward}", "group.problem_id", *self.extra)
 
     def __call__(self, task: Any, policy: TabularPolicy, pick: Pick, stream: Stream) -> Batch:
         """One batch; token rows are ordered by trajectory and position, what follows an end is left out."""
@@ -69,8 +71,10 @@ class SampleTree(Rollout):
             "token.behavior_logprob": torch.stack(logprobs, 1)[row, column],
             "group.problem_id": problem,
         }
+        outcome = dict(task.outcome(prompt, tokens, lengths, generator))
+        outcome[f"traj.reward/{self.reward}"] = outcome.pop("traj.reward/task")
         return Batch.build(
-            {**columns, **task.outcome(prompt, tokens, lengths, generator)},
+            {**columns, **outcome},
             step_of_token=row,
             traj_of_step=torch.arange(count),
             group_of_traj=torch.arange(len(problem)).repeat_interleave(self.samples_per_prompt),

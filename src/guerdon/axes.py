@@ -14,7 +14,7 @@ elsewhere. Policy-gradient pieces speak of actions only, so they work in every d
 
 from functools import cache
 
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Int, Shaped
 from torch import Tensor
 
 from guerdon.errors import GuerdonError
@@ -23,15 +23,12 @@ LEVELS: tuple[str, ...] = ("token", "step", "traj", "group")
 ACTION = "action"
 RUN = "run"
 
-ActionFloat = Float[Tensor, " action"]
-ActionBool = Bool[Tensor, " action"]
-TokenFloat = Float[Tensor, " token"]
-StepFloat = Float[Tensor, " step"]
-TrajFloat = Float[Tensor, " traj"]
-TrajBool = Bool[Tensor, " traj"]
-GroupFloat = Float[Tensor, " group"]
-GroupBool = Bool[Tensor, " group"]
+Row = Shaped[Tensor, " child"]
+Rows = Shaped[Tensor, "child *rest"]
+Mask = Bool[Tensor, " child"]
 Index = Int[Tensor, " child"]
+Reduced = Shaped[Tensor, "{size} *rest"]
+Counts = Int[Tensor, "{size}"]
 
 
 @cache

@@ -17,6 +17,8 @@ float32: a bfloat16 sum would stop growing at 256 rows. ``sum`` of integers stay
 import torch
 from torch import Tensor
 
+from guerdon.axes import Counts, Index, Mask, Reduced, Row, Rows
+
 
 def _like(rows: Tensor, values: Tensor) -> Tensor:
     """View ``[child]`` so that it broadcasts against ``[child, ...]``."""
@@ -62,31 +64,31 @@ def _order(index: Tensor) -> Tensor | None:
     return torch.argsort(index, stable=True)
 
 
-def count(index: Tensor, size: int, where: Tensor | None = None) -> Tensor:
+def count(index: Index, size: int, where: Mask | None = None) -> Counts:
     """Rows per segment, ``[size]``, int64."""
     ones = torch.ones_like(index) if where is None else where.to(index.dtype)
     return torch.zeros(size, dtype=index.dtype, device=index.device).index_add_(0, index, ones)
 
 
-def count_true(values: Tensor, index: Tensor, size: int) -> Tensor:
+def count_true(values: Mask, index: Index, size: int) -> Counts:
     """True rows per segment of a boolean ``[child]``, int64."""
     return count(index, size, values)
 
 
-def sum(values: Tensor, index: Tensor, size: int, where: Tensor | None = None) -> Tensor:
+def sum(values: Rows, index: Index, size: int, where: Mask | None = None) -> Reduced:
     """Sum per segment; booleans are counted."""
     values = values.long() if values.dtype == torch.bool else values
     values = _floating(values) if values.is_floating_point() else values
     return values.new_zeros((size, *values.shape[1:])).index_add(0, index, _masked(values, where))
 
 
-def mean(values: Tensor, index: Tensor, size: int, where: Tensor | None = None) -> Tensor:
+def mean(values: Rows, index: Index, size: int, where: Mask | None = None) -> Reduced:
     """Arithmetic mean per segment; 0 where the segment is empty. The mean of equal values is that value, exactly."""
     shifted, anchor = _anchored(_floating(values), index, size, where)
     return _divided(sum(shifted, index, size), count(index, size, where)) + anchor
 
 
-def var(values: Tensor, index: Tensor, size: int, where: Tensor | None = None, ddof: int = 1) -> Tensor:
+def var(values: Rows, index: Index, size: int, where: Mask | None = None, ddof: int = 1) -> Reduced:
     """Variance per segment with ``n - ddof`` in the denominator; 0 where ``n <= ddof``, and for equal values."""
     shifted, _ = _anchored(_floating(values), index, size, where)
     number = count(index, size, where)
@@ -94,19 +96,19 @@ def var(values: Tensor, index: Tensor, size: int, where: Tensor | None = None, d
     return _divided(sum(centered * centered, index, size), number - ddof)
 
 
-def std(values: Tensor, index: Tensor, size: int, where: Tensor | None = None, ddof: int = 1) -> Tensor:
+def std(values: Rows, index: Index, size: int, where: Mask | None = None, ddof: int = 1) -> Reduced:
     """Standard deviation per segment; 0 (with gradient 0) where the variance is 0 or undefined."""
     variance = var(values, index, size, where, ddof)
     positive = variance > 0
     return torch.where(positive, torch.where(positive, variance, 1.0).sqrt(), variance.detach())
 
 
-def max(values: Tensor, index: Tensor, size: int, where: Tensor | None = None, fill: float = -torch.inf) -> Tensor:
+def max(values: Rows, index: Index, size: int, where: Mask | None = None, fill: float = -torch.inf) -> Reduced:
     """Maximum per segment; ``fill`` where the segment is empty. Ties share the gradient."""
     return _extreme(values, index, size, where, fill, "amax", -torch.inf)
 
 
-def min(values: Tensor, index: Tensor, size: int, where: Tensor | None = None, fill: float = torch.inf) -> Tensor:
+def min(values: Rows, index: Index, size: int, where: Mask | None = None, fill: float = torch.inf) -> Reduced:
     """Minimum per segment; ``fill`` where the segment is empty. Ties share the gradient."""
     return _extreme(values, index, size, where, fill, "amin", torch.inf)
 
@@ -121,7 +123,7 @@ def _extreme(
     return out if fill == start else torch.where(_like(count(index, size, where) > 0, out), out, fill)
 
 
-def logsumexp(values: Tensor, index: Tensor, size: int, where: Tensor | None = None) -> Tensor:
+def logsumexp(values: Rows, index: Index, size: int, where: Mask | None = None) -> Reduced:
     """log sum exp per segment; ``-inf`` (with gradient 0) where the segment is empty or all ``-inf``."""
     values = _masked(_floating(values), where, -torch.inf)
     peak = max(values.detach(), index, size)
@@ -130,7 +132,7 @@ def logsumexp(values: Tensor, index: Tensor, size: int, where: Tensor | None = N
     return torch.where(total > 0, torch.where(total > 0, total, 1.0).log() + peak, -torch.inf)
 
 
-def softmax(values: Tensor, index: Tensor, size: int, where: Tensor | None = None) -> Tensor:
+def softmax(values: Rows, index: Index, size: int, where: Mask | None = None) -> Rows:
     """Softmax inside each segment, ``[child, ...]``; masked rows get 0."""
     values = _masked(_floating(values), where, -torch.inf)
     peak = max(values.detach(), index, size)
@@ -140,12 +142,12 @@ def softmax(values: Tensor, index: Tensor, size: int, where: Tensor | None = Non
     return weight / _spread(torch.where(total > 0, total, 1.0), index)
 
 
-def first(values: Tensor, index: Tensor, size: int, where: Tensor | None = None) -> Tensor:
+def first(values: Rows, index: Index, size: int, where: Mask | None = None) -> Reduced:
     """The first row of each segment; 0 where the segment is empty."""
     return _pick(values, index, size, where, "amin", len(index))
 
 
-def last(values: Tensor, index: Tensor, size: int, where: Tensor | None = None) -> Tensor:
+def last(values: Rows, index: Index, size: int, where: Mask | None = None) -> Reduced:
     """The last row of each segment; 0 where the segment is empty."""
     return _pick(values, index, size, where, "amax", -1)
 
@@ -159,7 +161,7 @@ def _pick(values: Tensor, index: Tensor, size: int, where: Tensor | None, reduce
     return torch.where(_like(chosen != none, picked), picked, torch.zeros_like(picked))
 
 
-def position(index: Tensor, size: int) -> Tensor:
+def position(index: Index, size: int) -> Index:
     """Row number inside its segment, counted from 0, in row order, ``[child]``."""
     order = _order(index)
     number = count(index, size)
@@ -170,7 +172,7 @@ def position(index: Tensor, size: int) -> Tensor:
     return torch.empty_like(index).index_copy_(0, order, rows) - starts
 
 
-def leave_one_out_mean(values: Tensor, index: Tensor, size: int, where: Tensor | None = None) -> Tensor:
+def leave_one_out_mean(values: Rows, index: Index, size: int, where: Mask | None = None) -> Rows:
     """Mean of the *other* rows of the segment, ``[child, ...]``; 0 where there is no other row."""
     shifted, anchor = _anchored(_floating(values), index, size, where)
     others = _spread(count(index, size, where), index) - (1 if where is None else where.to(index.dtype))
@@ -178,7 +180,7 @@ def leave_one_out_mean(values: Tensor, index: Tensor, size: int, where: Tensor |
     return torch.where(_like(others > 0, total), _divided(total, others) + _spread(anchor, index), 0.0)
 
 
-def quantile(values: Tensor, index: Tensor, size: int, q: float, where: Tensor | None = None) -> Tensor:
+def quantile(values: Row, index: Index, size: int, q: float, where: Mask | None = None) -> Reduced:
     """Quantile per segment of 1-D values with linear interpolation (numpy's default); 0 where empty."""
     values = _masked(_floating(values), where, torch.inf)
     if len(values) == 0:
@@ -194,13 +196,13 @@ def quantile(values: Tensor, index: Tensor, size: int, q: float, where: Tensor |
     return torch.where(number > 0, torch.lerp(below, above, place - low), 0.0)
 
 
-def rank(values: Tensor, index: Tensor, size: int) -> Tensor:
+def rank(values: Row, index: Index, size: int) -> Index:
     """Rank of each row inside its segment by ascending 1-D value, from 0, ties by row order, ``[child]``."""
     by_value = torch.argsort(values, stable=True)
     return torch.empty_like(index).index_copy_(0, by_value, position(_spread(index, by_value), size))
 
 
-def discounted_sum(values: Tensor, index: Tensor, size: int, discount: float | Tensor) -> Tensor:
+def discounted_sum(values: Rows, index: Index, size: int, discount: float | Tensor) -> Rows:
     """Return to go inside each segment: ``y_t = x_t + discount_t * y_{t+1}``, ``[child, ...]``.
 
     ``discount`` is a number or a ``[child]`` tensor (the factor on the *next* row's return).
@@ -238,7 +240,7 @@ def _scan(total: Tensor, segment: Tensor, longest: int, factor: float | Tensor) 
     return total
 
 
-def cumsum(values: Tensor, index: Tensor, size: int) -> Tensor:
+def cumsum(values: Rows, index: Index, size: int) -> Rows:
     """Running sum inside each segment, the row itself included, ``[child, ...]``."""
     values = _floating(values)
     if len(values) == 0:
@@ -251,7 +253,7 @@ def cumsum(values: Tensor, index: Tensor, size: int) -> Tensor:
     return torch.empty_like(values).index_copy(0, order, running)
 
 
-def shift(values: Tensor, index: Tensor, size: int, by: int = 1, fill: float = 0.0) -> Tensor:
+def shift(values: Rows, index: Index, size: int, by: int = 1, fill: float = 0.0) -> Rows:
     """The value ``by`` rows later in the same segment (earlier if negative); ``fill`` beyond the segment."""
     length = len(index)
     if length == 0:

@@ -13,20 +13,21 @@ def describe(batch: Batch) -> dict[str, float]:
     ``length`` is actions per trajectory; ``unscored`` the share of trajectories whose reward is NaN;
     ``signal`` the share of groups whose rewards are not all equal; ``return`` the undiscounted return of episodes.
     """
-    length = batch.up(torch.ones(batch.size("action"), device=batch.device), segment.sum, "action", "traj")
     out = {"trajectories": float(batch.size("traj")), "groups": float(batch.size("group"))}
-    if len(length):
-        out["length"] = float(length.mean())
-    for name in filter(is_extensive, batch.names("traj", "reward")):
+    if not batch.size("traj"):
+        return out
+    ones = torch.ones(batch.size("action"), device=batch.device)
+    out["length"] = float(batch.up(ones, segment.sum, "action", "traj").mean())
+    if "traj.reward" in batch:
+        reward = batch["traj.reward"].float()
+        scored = reward.isfinite()
+        out["unscored"] = float((~scored).float().mean())
+        spread = batch.up(reward, segment.std, "traj", "group", where=scored)
+        out["signal"] = float((spread > 0).float().mean())
+    rewards = filter(is_extensive, batch.names("traj", "reward"))
+    for name in (*rewards, *(name for name in ("truncated", "terminated", "return") if f"traj.{name}" in batch)):
         values = batch[f"traj.{name}"].float()
-        scored = values.isfinite()
-        if name == "reward":
-            out["unscored"] = float((~scored).float().mean())
-            spread = batch.up(values, segment.std, "traj", "group", where=scored)
-            out["signal"] = float((spread > 0).float().mean())
-        if bool(scored.any()):
-            out[name] = float(values[scored].mean())
-    for name in ("truncated", "terminated", "return"):
-        if f"traj.{name}" in batch:
-            out[name] = float(batch[f"traj.{name}"].float().mean())
+        known = values[values.isfinite()]
+        if len(known):
+            out[name] = float(known.mean())
     return out

@@ -8,6 +8,7 @@ in the thirties; verifiable-reward RL does the rest. Writes the run folder and o
 
 import argparse
 import json
+import sys
 import time
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from rich.console import Console
 
 from guerdon import Objective, Recipe, Update, train
 from guerdon.advantages.standardize import Standardize
+from guerdon.errors import GuerdonError, RunInterrupted, RunStopped
 from guerdon.evaluate import Evaluation, evaluate
 from guerdon.loop import Trainer
 from guerdon.metrics.policy_drift import PolicyDrift
@@ -79,14 +81,14 @@ def main() -> None:
     """Run the demo."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, default=0, help="of everything random")
-    parser.add_argument("--steps", type=int, default=150, help="RL steps")
+    parser.add_argument("--steps", type=int, default=200, help="RL steps")
     parser.add_argument("--out", type=Path, default=Path("runs/demo"), help="run folder")
     options = parser.parse_args()
     console, started = Console(), time.perf_counter()
 
     console.print(f"Task: [bold]{TASK.name}[/bold] of reasoning-gym, e.g. {TASK.problem('test', 0).prompt!r}")
     console.print("1. Supervised training on reference answers, until about 40% of held-out problems are solved")
-    supervised = train(SUPERVISED, steps=600, seed=options.seed, observers=[Progress("supervised"), Until(0.40)])
+    supervised = train(SUPERVISED, steps=600, seed=options.seed, observers=[Progress("supervised"), Until(0.36)])
     before = held_out(supervised.policy, console, "before RL")
 
     console.print(f"2. Reinforcement learning from the verifier, {options.steps} steps of 32 x 8 responses")
@@ -111,4 +113,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (GuerdonError, RunStopped, RunInterrupted) as error:
+        sys.exit(f"demo: {error}")

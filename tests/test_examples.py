@@ -13,7 +13,7 @@ def test_the_demos_recipes_are_sound_and_have_no_setting_that_cannot_matter() ->
         assert from_json(to_json(demo[name])) == demo[name]
 
 
-def test_supervised_training_ends_at_the_level_and_looks_no_earlier_than_it_should(monkeypatch) -> None:  # noqa: ANN001
+def test_supervised_training_ends_at_the_level_and_looks_no_earlier_than_it_should(monkeypatch) -> None:
     demo = runpy.run_path(str(DEMO))
     looks: list[int] = []
 
@@ -21,7 +21,7 @@ def test_supervised_training_ends_at_the_level_and_looks_no_earlier_than_it_shou
         policy, step, steps = None, 0, 600
 
     class Result:
-        def __getitem__(self, k: int):  # noqa: ANN204
+        def __getitem__(self, k: int):
             return type("Entry", (), {"value": 0.1 * len(looks)})
 
     monkeypatch.setitem(

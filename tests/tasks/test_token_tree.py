@@ -1,0 +1,60 @@
+"""Sequences of tokens with a table of rewards."""
+
+import itertools
+
+import pytest
+import torch
+
+from guerdon.errors import GuerdonError
+from guerdon.tasks.token_tree import TokenTree
+
+
+def test_every_prefix_of_every_prompt_has_a_context_of_its_own():
+    task = TokenTree(prompts=3, vocab=2, depth=3)
+    seen = []
+    for level in range(task.depth):
+        for prompt, *prefix in itertools.product(range(3), *[range(2)] * level):
+            rows = torch.tensor([prefix], dtype=torch.int64).reshape(1, level)
+            seen.append(int(task.context(torch.tensor([prompt]), rows)))
+    assert sorted(seen) == list(range(task.contexts)) and task.contexts == 3 * (1 + 2 + 4)
+
+
+def test_a_leaf_is_the_response_read_as_a_number():
+    task = TokenTree(vocab=4, depth=3)
+    assert task.leaf(torch.tensor([[0, 0, 0], [1, 2, 3], [3, 3, 3]])).tolist() == [0, 27, 63]
+
+
+def test_each_prompt_has_as_many_right_leaves_as_asked_for():
+    task = TokenTree(prompts=50, vocab=3, depth=2, correct=2)
+    table = task.rewards()
+    assert table.shape == (50, 9) and table.sum(1).tolist() == [2.0] * 50
+    assert torch.equal(table, TokenTree(prompts=50, vocab=3, depth=2, correct=2).rewards())
+    assert not torch.equal(table, TokenTree(prompts=50, vocab=3, depth=2, correct=2, seed=1).rewards())
+
+
+def test_the_outcome_pays_what_the_table_says():
+    task = TokenTree(prompts=2, vocab=3)
+    prompt, tokens = torch.tensor([0, 0, 0, 1, 1, 1]), torch.arange(3).repeat(2)[:, None]
+    outcome = task.outcome(prompt, tokens, torch.ones(6), torch.Generator())
+    assert torch.equal(outcome["traj.reward/task"], task.rewards().reshape(-1))
+
+
+def test_a_prior_is_the_first_probability_of_each_right_action():
+    task = TokenTree(prompts=4, vocab=5, correct=2, prior=0.1)
+    first = task.initial_logits().softmax(-1)
+    torch.testing.assert_close(first[task.rewards() > 0], torch.full((8,), 0.1))
+    assert TokenTree().initial_logits() is None
+
+
+@pytest.mark.parametrize("bad", [{"prompts": 0}, {"vocab": 0}, {"depth": 0}, {"correct": 5}, {"correct": -1}])
+def test_sizes_that_make_no_tree_are_refused(bad):
+    with pytest.raises(GuerdonError, match=r"positive sizes and correct <= \d+ leaves"):
+        TokenTree(**bad)
+
+
+@pytest.mark.parametrize(
+    "bad", [{"depth": 2, "prior": 0.1}, {"prior": 1.0}, {"prior": 0.0}, {"correct": 4, "prior": 0.1}]
+)
+def test_a_prior_that_is_no_probability_is_refused(bad):
+    with pytest.raises(GuerdonError, match="needs depth 1 and 0 < prior"):
+        TokenTree(**bad)

@@ -15,7 +15,6 @@ FILES = sorted(path for path in SOURCE.rglob("*.py") if path.name != "__init__.p
 
 COVERED_BY = {
     "__main__.py": "cli/test_cli.py",
-    "axes.py": "test_batch.py",
     "base.py": "meta/test_pieces.py",
     "errors.py": "cli/test_cli.py",
     "objective.py": "test_loop.py",

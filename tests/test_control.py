@@ -6,10 +6,13 @@ from dataclasses import dataclass, replace
 import pytest
 import torch
 
+from guerdon import segment
+from guerdon.advantages.standardize import Standardize
 from guerdon.errors import GuerdonError
 from guerdon.loop import Trainer, train
 from guerdon.objective import Objective
 from guerdon.objectives.expectile import ExpectileValue
+from guerdon.objectives.ppo_clip import PPOClip
 from guerdon.objectives.td import TemporalDifference
 from guerdon.papers import iql, ppo_control
 from guerdon.piece import Rollout
@@ -73,6 +76,24 @@ def test_ppo_takes_choices_and_real_actions_in_micro_batches_of_any_size(env_id,
     assert result.metrics[0]["grad_norm"] > 0
 
 
+def test_groups_of_episodes_from_one_start_need_no_critic():
+    pytest.importorskip("gymnasium")
+    recipe = replace(
+        SMALL,
+        rollout=Episodes(starts=3, samples_per_start=4),
+        advantage=(Standardize(),),
+        objective=Objective(PPOClip(dual_clip=None)),
+    )
+    assert recipe.check() == []
+    trainer = Trainer(recipe, steps=1)
+    batch, metrics = trainer.train_step()
+    assert trainer.policy.critic is None
+    first = batch["step.observation"][segment.position(batch.index("step", "traj"), 12) == 0].reshape(3, 4, 4)
+    assert torch.equal(first, first[:, :1].expand_as(first))
+    assert metrics["reward"] == pytest.approx(float(batch["traj.return"].mean()))
+    torch.testing.assert_close(batch["traj.advantage"].reshape(3, 4).sum(1), torch.zeros(3), atol=1e-4, rtol=0)
+
+
 def test_value_learning_on_tables_ends_at_the_exact_expectile():
     """Linear networks on one-hot cells: V and Q of IQL against the fixed point computed from the maze's tables."""
     task, discount, tau = Offline(TINY, trajectories=40), 0.8, 0.8
@@ -103,7 +124,7 @@ def test_an_agent_that_cannot_give_what_is_read_is_refused_before_anything_runs(
     with pytest.raises(GuerdonError, match=r"advantage.0 \(ActionValueAdvantage\) reads 'action.old_target_q'"):
         replace(iql.RECIPE, policy=MLP()).check()
     with pytest.raises(GuerdonError, match=r"advantage.0 \(GAE\) reads 'action.reward'"):
-        replace(ppo_control.RECIPE, rollout=NoReward()).check()
+        replace(ppo_control.RECIPE, rollout=NoReward(), shaping=()).check()
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ def test_whole_episodes_by_hand():
     batch = Episodes(starts=3)(Corridor(), DistancePolicy(), first, STREAM)
     assert set(batch.columns) == set(PLAYED)
     assert batch["traj.length"].tolist() == [1, 2, 3]
-    assert batch["traj.return"].tolist() == [2, 4, 6]
+    assert batch["traj.return"].tolist() == batch["traj.reward/task"].tolist() == [2, 4, 6]
     assert batch.index("step", "traj").tolist() == [0, 1, 1, 2, 2, 2]
     assert batch["step.observation"].tolist() == [[1, 0], [2, 0], [1, 1], [3, 0], [2, 1], [1, 2]]
     assert batch["step.next_observation"].tolist() == [[0, 1], [1, 1], [0, 2], [2, 1], [1, 2], [0, 3]]

@@ -73,12 +73,21 @@ def test_the_time_limit_is_truncation_and_bootstraps():
     assert batch["traj.bootstrap_value"].all()
 
 
-def test_real_actions_are_clipped_for_the_environment_and_kept_in_the_batch():
-    copies = Gym("Pendulum-v1").environments(2)
-    slots = np.arange(2)
-    copies.reset(slots, [5, 5])
-    moved = copies.step(slots, np.array([[2.0], [50.0]], np.float32))
-    assert np.array_equal(moved.observation[0], moved.observation[1])
+def test_real_actions_are_clipped_for_the_environment_and_kept_in_the_batch(monkeypatch):
+    task = Gym("Pendulum-v1")
+    taken = []
+
+    class Recorded(gymnasium.Wrapper):
+        def step(self, action):
+            taken.append(action)
+            return self.env.step(action)
+
+    monkeypatch.setattr(Gym, "make", lambda self: Recorded(gymnasium.make(self.env_id)))
+    policy = MLP().build(task, frozenset({"action.value"}), Stream((0,)))
+    policy.actor.log_std.data.fill_(2.0)
+    batch = Episodes(starts=1, horizon=50)(task, policy, lambda count: [3], Stream((1,)))
+    assert float(batch["step.action"].abs().max()) > 2
+    np.testing.assert_array_equal(np.stack(taken), batch["step.action"].clamp(-2, 2).numpy())
 
 
 def test_discrete_observations_are_one_hot():

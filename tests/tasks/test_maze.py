@@ -31,8 +31,16 @@ def test_the_limit_truncates_unless_the_episode_ends_there():
         assert not copies.step(slots, np.array([UP, UP])).truncated.any()
     moved = copies.step(slots, np.array([UP, RIGHT]))
     assert moved.truncated.tolist() == [True, False] and moved.terminated.tolist() == [False, True]
+
+
+def test_a_new_start_leaves_the_other_copies_alone():
+    copies, slots = SMALL.environments(2), np.arange(2)
+    copies.reset(slots, [1, 1])
+    for _ in range(2):
+        copies.step(slots, np.array([UP, DOWN]))
     copies.reset(slots[:1], [0])
-    assert not copies.step(slots[:1], np.array([UP])).truncated.any()
+    moved = copies.step(slots, np.array([UP, UP]))
+    assert moved.observation.tolist() == one_hot(0, 1) and moved.truncated.tolist() == [False, True]
 
 
 def test_training_starts_anywhere_and_tests_at_the_mark():

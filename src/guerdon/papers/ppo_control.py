@@ -7,10 +7,11 @@ Maths
 Reads
     step.observation, step.action, step.reward, traj.bootstrap_value; action.old_value, action.old_logprob
 Deviations
-    From CleanRL's ppo.py: 4 copies start afresh in every batch of 512 steps, where its copies go on after 128 (a run
+    From CleanRL's ppo.py: 8 copies start afresh in every batch of 512 steps, where its 4 copies go on after 128 (a run
     then is a function of its seed); truncation is bootstrapped; advantages are whitened once per batch, not per
-    minibatch; lr 1e-3 for 80,000 steps, annealed to 0; no clip of the critic, whose returns near 100 are far from a
-    clip of 0.2. ``CLEANRL`` has that file's numbers.
+    minibatch; lr 1e-3 for 98,304 steps, annealed to 0; no clip of the critic, whose returns near 100 are far from a
+    clip of 0.2. ``CLEANRL`` has that file's numbers. With fresh starts the horizon has to cover an episode: with 256
+    steps, where an episode has 500, one seed of ten ended at 205.
 """
 
 from dataclasses import replace
@@ -39,11 +40,10 @@ from guerdon.update import Update
 RECIPE = Recipe(
     task=Gym("CartPole-v1"),
     policy=MLP(),
-    rollout=FixedSteps(slots=4, horizon=512),
-    shaping=(),
+    rollout=FixedSteps(slots=8, horizon=512),
     advantage=(GAE(discount=0.99, lambda_=0.95), Whiten()),
     objective=Objective(PPOClip(dual_clip=None), regularizers=(ValueClip(0.25, clip=None), EntropyBonus(0.01))),
-    update=Update(lr=1e-3, epochs=4, minibatches=16, max_grad_norm=0.5, adam_eps=1e-5, decay="linear"),
+    update=Update(lr=1e-3, epochs=4, minibatches=32, max_grad_norm=0.5, adam_eps=1e-5, decay="linear"),
 )
 CLEANRL = replace(
     RECIPE,
@@ -51,7 +51,7 @@ CLEANRL = replace(
     objective=Objective(PPOClip(dual_clip=None), regularizers=(ValueClip(0.25, clip=0.2), EntropyBonus(0.01))),
     update=replace(RECIPE.update, lr=2.5e-4, minibatches=4),
 )
-SEEDS, STEPS, EPISODES = 3, 40, 20
+SEEDS, STEPS, EPISODES = 3, 24, 20
 
 
 def two_steps(**columns: list[float]) -> Batch:
@@ -90,7 +90,7 @@ def returns_after_training(seed: int) -> tuple[float, ...]:
     return tuple(results)
 
 
-@claim("81,920 steps solve CartPole-v1 (mean return of at least 475) with every seed", tier="proxy")
+@claim("98,304 steps solve CartPole-v1 (mean return of at least 475) with every seed", tier="proxy")
 def solves_cart_pole(seed: int) -> Evidence:
     """Lowest mean return of any seed, over 20 fresh episodes; the interval is that of the mean over seeds."""
     results = returns_after_training(seed)

@@ -5,7 +5,9 @@ Idea
     function of (seed, step) and nothing of an environment has to be saved. An episode that is cut, by a time limit
     or by ``horizon``, is *truncated*: it has a value left, which the rollout takes from the policy's critic.
 Maths
-    ``traj.bootstrap_value = V(final observation)`` where the trajectory is truncated, 0 where it terminated.
+    ``traj.return = sum_t r_t``, undiscounted, which is also the reward component ``task`` of a trajectory, so that
+    methods that compare whole trajectories work here too; ``traj.bootstrap_value = V(final observation)`` where the
+    trajectory is truncated, 0 where it terminated.
 Reads
     The task's ``environments`` and ``start`` (tasks/environment.py); the policy's ``act`` and ``value``.
 Deviations
@@ -36,6 +38,7 @@ PLAYED = (
     "step.behavior_logprob",
     "traj.length",
     "traj.return",
+    "traj.reward/task",
     "traj.terminated",
     "traj.truncated",
     "traj.final_observation",
@@ -154,11 +157,13 @@ def as_batch(played: Played, policy: Any | None, samples_per_start: int = 1) -> 
     bootstrap = torch.zeros(count)
     if policy is not None and bool(truncated.any()):
         bootstrap[truncated] = policy.value(final[truncated].to(device_of(policy))).cpu().float()
+    total = segment.sum(rows["reward"], index, count)
     problems = [played.problems[slot][number] for slot, number in episodes.T.tolist()]
     columns = {
         **{f"step.{name}": values for name, values in rows.items() if name != "truncated"},
         "traj.length": segment.count(index, count),
-        "traj.return": segment.sum(rows["reward"], index, count),
+        "traj.return": total,
+        "traj.reward/task": total,
         "traj.terminated": terminated,
         "traj.truncated": truncated,
         "traj.final_observation": final,

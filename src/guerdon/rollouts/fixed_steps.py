@@ -9,7 +9,7 @@ Reads
     As ``rollouts/episodes.py``.
 Deviations
     The first episode of every batch starts afresh, so states later than ``horizon`` steps into an episode are never
-    visited: take a horizon of at least an episode where episodes are long.
+    visited: take a horizon of at least an episode.
 """
 
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ from guerdon.tasks.environment import ControlTask
 class FixedSteps(Rollout):
     """``slots`` copies take exactly ``horizon`` steps each, over as many episodes as that needs."""
 
-    slots: int = 4
+    slots: int = 8
     """Copies that step together."""
     horizon: int = 512
     """Steps of each copy per batch."""

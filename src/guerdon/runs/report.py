@@ -156,7 +156,9 @@ def evaluation(runs: Sequence[Run], names: Sequence[str]) -> str:
     ]
     chart = element("figure", interval_chart(charts, "pass@k with 95% intervals"), class_="card")
     note = element("p", "Held-out problems; 95% bootstrap intervals over problems in brackets.", class_="note")
-    return element("section", f"<h2>Evaluation</h2>{note}<div class='pair'><div class='wide'>{table}</div>{chart}</div>")
+    return element(
+        "section", f"<h2>Evaluation</h2>{note}<div class='pair'><div class='wide'>{table}</div>{chart}</div>"
+    )
 
 
 def read_evaluation(path: Path) -> dict[str, Any]:

@@ -102,6 +102,12 @@ def test_a_snapshot_of_what_the_policy_does_not_give(name: str) -> None:
     assert f"the policy does not give {base[1]}: it gives action.entropy, action.logprob" in sentence
 
 
+@pytest.mark.parametrize("name", ["token.entropy", "token.old_entropy"])
+def test_policy_columns_are_read_by_the_name_that_the_policy_gives(name: str) -> None:
+    sentence = refused(objective=Objective(Reinforce(also=(name,))))
+    assert "the policy does not give token.entropy: it gives action.entropy" in sentence
+
+
 def test_without_a_policy_only_columns_that_pieces_write_can_be_missing() -> None:
     recipe = reinforce(policy=None, objective=Objective(Reinforce(also=("action.energy", "action.ref_energy"))))
     assert recipe.check() == []

@@ -70,7 +70,7 @@ class Reads(Metric):
     reads: tuple[str, ...] = ()
 
     def __call__(self, batch: Batch) -> Mapping[str, float]:
-        return {f"mean/{name}": float(batch[name].double().mean()) for name in self.reads}
+        return {f"mean/{name}": float(torch.as_tensor(batch[name]).double().mean()) for name in self.reads}
 
 
 class Calls(nn.Module):

@@ -152,14 +152,13 @@ def check_columns(recipe: Recipe, provides: frozenset[str] | None = None) -> Non
     flow = list(recipe.flow())
     finest = "token" if any(name.startswith("token.") for name in recipe.rollout.writes) else "step"
     provides = getattr(recipe.policy, "provides", None) if provides is None else provides
-    policy = None if provides is None else Columns(finest, provides)
     known = Columns(finest, RUN_FACTS)
     for number, (place, piece) in enumerate(flow):
         for name in piece.reads:
             parts = snapshot(name)
             own = parts[1] if parts else name if place.startswith(LOSS_TIME) else None
-            if not known.satisfy(name) and (own is None or not _gives(policy, own, finest)):
-                raise GuerdonError(_missing(place, piece, name, known, policy, flow[number + 1 :]))
+            if not known.satisfy(name) and (own is None or not _gives(provides, own, finest)):
+                raise GuerdonError(_missing(place, piece, name, known, provides, flow[number + 1 :]))
         known = Columns(finest, (*known.names, *piece.writes))
 
 
@@ -197,9 +196,9 @@ def _fits(read: str, written: str) -> bool:
     return read.startswith(written[:-1]) if written.endswith("*") else read == written
 
 
-def _gives(policy: Columns | None, name: str, finest: str) -> bool:
+def _gives(provides: frozenset[str] | None, name: str, finest: str) -> bool:
     """Whether the policy computes a column. One that is still open may give all that no piece of guerdon writes."""
-    return policy.satisfy(name) if policy else not _makers(name, finest)
+    return not _makers(name, finest) if provides is None else name in provides
 
 
 def _makers(name: str, finest: str) -> list[str]:
@@ -211,7 +210,12 @@ def _makers(name: str, finest: str) -> list[str]:
 
 
 def _missing(
-    place: str, piece: Piece, name: str, known: Columns, policy: Columns | None, later: Sequence[tuple[str, Piece]]
+    place: str,
+    piece: Piece,
+    name: str,
+    known: Columns,
+    provides: frozenset[str] | None,
+    later: Sequence[tuple[str, Piece]],
 ) -> str:
     level, column = split_name(name)
     makers = _makers(name, known.finest)
@@ -219,14 +223,13 @@ def _missing(
     too_late = [f"{at} ({type(p).__name__})" for at, p in later if Columns(known.finest, p.writes).satisfy(name)]
     coarser = [f"{at}.{column}" for at in LEVELS if Columns("token", known.names).satisfy(f"{at}.{column}")]
     parts = snapshot(name)
+    own = parts[1] if parts else name
     if too_late:
         fix = f"{too_late[0]} writes it, but later: move it before {place}"
-    elif policy is not None and policy.satisfy(name):
+    elif name in (provides or ()):
         fix = f"the policy gives it inside the update only: read {level}.old_{column} here"
-    elif parts:
-        fix = (
-            f"the policy does not give {parts[1]}: it gives {', '.join(sorted(policy.names)) if policy else 'nothing'}"
-        )
+    elif parts or Columns(known.finest, provides or ()).satisfy(name):
+        fix = f"the policy does not give {own}: it gives {', '.join(sorted(provides or ())) or 'nothing'}"
     elif is_extensive(column) and coarser:
         fix = f"{coarser[0]} is a sum and is not spread, so a credit piece has to place it; {fix}"
     return (

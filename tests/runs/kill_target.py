@@ -56,10 +56,16 @@ def lines(log: Path) -> int:
     return log.read_bytes().count(b"\n") if log.exists() else 0
 
 
-def kill_one(kind: str, out: Path, steps: int, delay: float) -> dict | None:
-    """Start, wait until ``steps`` more steps are logged, kill after ``delay`` seconds; None if it was done first.
+def writing(out: Path) -> bool:
+    # Not glob: folders come and go while it looks.
+    return any(name.startswith(".partial") for _, folders, files in os.walk(out) for name in (*folders, *files))
 
-    Counted in steps rather than in seconds, so that a slow machine sees the same kills as a fast one.
+
+def kill_one(kind: str, out: Path, steps: int, delay: float, inside: bool) -> dict | None:
+    """Start, wait until ``steps`` more steps are logged and ``delay`` seconds are over, kill; None if it was done first.
+
+    Counted in steps rather than in seconds, so that a slow machine sees the same kills as a fast one. The kill waits for
+    a moment inside or outside of a write, so that both happen however long writes and steps take.
     """
     log = out / "metrics.jsonl"
     begun, child, ended = lines(log), run(kind, out), (0, 0)
@@ -67,6 +73,9 @@ def kill_one(kind: str, out: Path, steps: int, delay: float) -> dict | None:
         time.sleep(0.001)
         ended = os.waitpid(child, os.WNOHANG)
     time.sleep(delay)
+    while ended[0] == 0 and writing(out) != inside:
+        time.sleep(0.0005)
+        ended = os.waitpid(child, os.WNOHANG)
     if ended[0] == 0:
         os.kill(child, signal.SIGKILL)
         ended = os.waitpid(child, 0)
@@ -74,7 +83,7 @@ def kill_one(kind: str, out: Path, steps: int, delay: float) -> dict | None:
         if ended[1]:
             raise SystemExit(f"the run failed with status {ended[1]}")
         return None
-    return {"step": lines(log), "writing": bool([*out.glob("**/.partial*")])}
+    return {"step": lines(log), "writing": writing(out)}
 
 
 def main(folder: Path, kind: str) -> None:
@@ -85,7 +94,7 @@ def main(folder: Path, kind: str) -> None:
     # Once here, so that no child has to import what torch imports late; a backward pass would not survive the fork.
     Trainer(RECIPES[kind][0](), steps=1)
     while len(kills) < RECIPES[kind][2]:
-        kill = kill_one(kind, folder / "killed", draw.randint(1, 4), draw.uniform(0.0, 0.06))
+        kill = kill_one(kind, folder / "killed", draw.randint(1, 4), draw.uniform(0.0, 0.06), len(kills) % 2 == 0)
         if kill is None:
             break
         kills.append(kill)

@@ -50,7 +50,8 @@ def twins(path: Path) -> list[Path]:
     """Test files of the file's own name."""
     inside = path.relative_to(SOURCE)
     folders = [TESTS.joinpath(*inside.parts[:-1])] if len(inside.parts) > 1 else [TESTS, TESTS / "cli"]
-    return [found for folder in folders for found in folder.glob(f"test_{path.stem}*.py")]
+    names = (f"test_{path.stem}.py", f"test_{path.stem}_*.py")
+    return [found for folder in folders for name in names for found in folder.glob(name)]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))

@@ -15,6 +15,7 @@ SLOTS: tuple[str, ...] = (
     "tasks",
     "policies",
     "rollouts",
+    "scorers",
     "rewards",
     "shaping",
     "credit",

@@ -20,6 +20,7 @@ from guerdon.objectives.ppo_clip import PPOClip
 from guerdon.piece import TaskSpec
 from guerdon.policies.hugging_face import HuggingFaceLM, HuggingFaceModel
 from guerdon.recipe import Recipe
+from guerdon.rewards.guard import Guard
 from guerdon.rewards.verifier import Verifier
 from guerdon.rng import Stream
 from guerdon.rollouts.sample import Sample
@@ -448,7 +449,7 @@ def test_trains_in_the_loop_and_resumes(folders, rank, reference):
         task=Sums(),
         policy=HuggingFaceLM(folders["llama"], lora_rank=rank),
         rollout=Sample(2, 4, Sampling(max_tokens=5)),
-        rewards=(Verifier(isolate=False),),
+        rewards=(Verifier(guard=Guard(isolate=False)),),
         advantage=(Standardize(),),
         objective=Objective(PPOClip(), regularizers=(KLPenalty(coef=0.1, reference=reference),)),
         update=Update(lr=1e-3, minibatches=2),

@@ -1,9 +1,11 @@
+import dataclasses
 import math
 
 import pytest
 
 from guerdon import Objective, Recipe, Update
 from guerdon.advantages.standardize import Standardize
+from guerdon.errors import RunStopped
 from guerdon.objectives.ppo_clip import PPOClip
 from guerdon.papers._proxy import compare, finals, judge, last, solved
 from guerdon.policies.tabular import Tabular
@@ -26,6 +28,13 @@ def test_finals_train_one_run_per_seed_on_a_task_of_its_own() -> None:
     assert all(value > 0.6 for value in exact) and len(set(exact)) == 2
     assert logged == pytest.approx(exact, abs=0.3)
     assert finals(RECIPE, 40, solved(), seeds=(0, 1)) == exact
+
+
+def test_a_run_that_learns_nothing_is_measured_only_where_that_is_asked_for() -> None:
+    hopeless = dataclasses.replace(RECIPE, task=TokenTree(prompts=4, correct=0))
+    with pytest.raises(RunStopped):
+        finals(hopeless, 120, solved(), seeds=(0,))
+    assert finals(hopeless, 120, solved(), seeds=(0,), stops=True) == [0.0]
 
 
 def test_compare_is_paired_and_signed() -> None:

@@ -12,7 +12,8 @@ from typing import Any
 
 import torch
 
-from guerdon.loop import Result, train
+from guerdon.errors import RunStopped
+from guerdon.loop import Result, Trainer
 from guerdon.metrics.seeds import mean_interval
 from guerdon.paper import Evidence, Verdict
 from guerdon.recipe import Recipe
@@ -24,18 +25,31 @@ Measure = Callable[[Result, Any], float]
 
 
 def finals(
-    recipe: Recipe, steps: int, measure: Measure, seeds: Sequence[int] = SEEDS, reseed_task: bool = True
+    recipe: Recipe,
+    steps: int,
+    measure: Measure,
+    seeds: Sequence[int] = SEEDS,
+    reseed_task: bool = True,
+    stops: bool = False,
 ) -> list[float]:
     """Train once per seed and measure the result: ``measure(result, task) -> number``.
 
     ``reseed_task`` gives each seed a task of its own (its ``seed`` field), so that a finding is not one table's.
+    ``stops``: a run that is stopped because it learns nothing is measured where it stands.
     """
     values = []
     for seed in seeds:
         task: Any = recipe.task
         if reseed_task and task is not None and "seed" in {field.name for field in dataclasses.fields(task)}:
             task = dataclasses.replace(task, seed=seed)
-        result = train(dataclasses.replace(recipe, task=task), steps=steps, seed=seed)
+        trainer = Trainer(dataclasses.replace(recipe, task=task), steps=steps, seed=seed)
+        result = Result(trainer.policy)
+        try:
+            while trainer.step < steps:
+                result.metrics.append(trainer.train_step()[1])
+        except RunStopped:
+            if not stops:
+                raise
         values.append(measure(result, task))
     return values
 

@@ -76,6 +76,17 @@ def solved(prompts: slice | None = None) -> Measure:
     return lambda result, task: float(success(result, task)[prompts or slice(None)].mean())
 
 
+def expected(table: Callable[[Any], torch.Tensor]) -> Measure:
+    """Exact expectation of a table ``[prompts, actions]`` of the task under a one-token policy, averaged over prompts."""
+
+    def measure(result: Result, task: Any) -> float:
+        with torch.no_grad():
+            rows = result.policy.rows(torch.arange(task.contexts)).softmax(-1)  # pyright: ignore[reportCallIssue]
+        return float((rows * table(task)).sum(1).mean())
+
+    return measure
+
+
 def exact_pass_at_k(k: int, prompts: slice | None = None) -> Measure:
     """Exact pass@k of a one-token policy, averaged over (a slice of) the prompts."""
     return lambda result, task: float((1 - (1 - success(result, task)[prompts or slice(None)]) ** k).mean())

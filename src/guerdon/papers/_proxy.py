@@ -15,6 +15,7 @@ import torch
 from guerdon.loop import Result, train
 from guerdon.metrics.seeds import mean_interval
 from guerdon.paper import Evidence, Verdict
+from guerdon.piece import Policy
 from guerdon.recipe import Recipe
 
 SEEDS: tuple[int, ...] = (0, 1, 2, 3, 4)
@@ -24,18 +25,25 @@ Measure = Callable[[Result, Any], float]
 
 
 def finals(
-    recipe: Recipe, steps: int, measure: Measure, seeds: Sequence[int] = SEEDS, reseed_task: bool = True
+    recipe: Recipe,
+    steps: int,
+    measure: Measure,
+    seeds: Sequence[int] = SEEDS,
+    reseed_task: bool = True,
+    start: Callable[[Any, int], Policy] | None = None,
 ) -> list[float]:
     """Train once per seed and measure the result: ``measure(result, task) -> number``.
 
     ``reseed_task`` gives each seed a task of its own (its ``seed`` field), so that a finding is not one table's.
+    ``start(task, seed)`` gives the policy to begin with; None builds the recipe's.
     """
     values = []
     for seed in seeds:
         task: Any = recipe.task
         if reseed_task and task is not None and "seed" in {field.name for field in dataclasses.fields(task)}:
             task = dataclasses.replace(task, seed=seed)
-        result = train(dataclasses.replace(recipe, task=task), steps=steps, seed=seed)
+        policy = None if start is None else start(task, seed)
+        result = train(dataclasses.replace(recipe, task=task), steps=steps, seed=seed, policy=policy)
         values.append(measure(result, task))
     return values
 

@@ -16,6 +16,7 @@ from guerdon.errors import RunStopped
 from guerdon.loop import Result, Trainer
 from guerdon.metrics.seeds import mean_interval
 from guerdon.paper import Evidence, Verdict
+from guerdon.piece import Policy
 from guerdon.recipe import Recipe
 
 SEEDS: tuple[int, ...] = (0, 1, 2, 3, 4)
@@ -31,18 +32,21 @@ def finals(
     seeds: Sequence[int] = SEEDS,
     reseed_task: bool = True,
     stops: bool = False,
+    start: Callable[[Any, int], Policy] | None = None,
 ) -> list[float]:
     """Train once per seed and measure the result: ``measure(result, task) -> number``.
 
     ``reseed_task`` gives each seed a task of its own (its ``seed`` field), so that a finding is not one table's.
     ``stops``: a run that is stopped because it learns nothing is measured where it stands.
+    ``start(task, seed)`` gives the policy to begin with; None builds the recipe's.
     """
     values = []
     for seed in seeds:
         task: Any = recipe.task
         if reseed_task and task is not None and "seed" in {field.name for field in dataclasses.fields(task)}:
             task = dataclasses.replace(task, seed=seed)
-        trainer = Trainer(dataclasses.replace(recipe, task=task), steps=steps, seed=seed)
+        policy = None if start is None else start(task, seed)
+        trainer = Trainer(dataclasses.replace(recipe, task=task), steps=steps, seed=seed, policy=policy)
         result = Result(trainer.policy)
         try:
             while trainer.step < steps:

@@ -29,6 +29,8 @@ COMPANIONS: dict[str, Companions] = {
     "ForkSequences": TREE,
     "ChainLength": FEATURES,
     "SharedFeatures": FEATURES,
+    "TwoSkills": FEATURES,
+    "CategoryBandit": TREE,
     "HyperGrid": Companions(("Flow",), ("Construct",)),
     "Gym": CONTROL,
     "Maze": CONTROL,

@@ -31,6 +31,7 @@ COMPANIONS: dict[str, Companions] = {
     "SharedFeatures": FEATURES,
     "TwoSkills": FEATURES,
     "CategoryBandit": TREE,
+    "ChainChoice": TREE,
     "HyperGrid": Companions(("Flow",), ("Construct",)),
     "Gym": CONTROL,
     "Maze": CONTROL,

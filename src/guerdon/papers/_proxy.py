@@ -104,6 +104,21 @@ def effective_modes(result: Result, task: Any) -> float:
     return float((-(inside * inside.clamp(min=1e-30).log()).sum(1)).exp().mean())
 
 
+def majority(k: int, draws: int = 256) -> Measure:
+    """Share of votes of ``k`` responses of a one-token policy that a rewarded action wins, over prompts; ties are split."""
+
+    def measure(result: Result, task: Any) -> float:
+        with torch.no_grad():
+            prob = result.policy.rows(torch.arange(task.contexts)).softmax(-1)  # pyright: ignore[reportCallIssue]
+        generator = torch.Generator().manual_seed(0)
+        votes = torch.multinomial(prob, k * draws, replacement=True, generator=generator).view(-1, draws, k)
+        tally = torch.zeros(len(prob), draws, prob.shape[1]).scatter_add(2, votes, torch.ones(votes.shape))
+        winner = (tally == tally.amax(2, keepdim=True)).float()
+        return float(((winner * task.rewards()[:, None]).sum(2) / winner.sum(2)).mean())
+
+    return measure
+
+
 def compare(
     ours: Sequence[float], baseline: Sequence[float], what: str, margin: float = 0.0, lower: bool = False
 ) -> Evidence:

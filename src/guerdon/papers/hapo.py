@@ -10,8 +10,9 @@ Maths
 Reads
     ``action.old_entropy``, ``traj.reward``, ``action.logprob``, ``action.old_logprob``, the logits while sampling.
 Deviations
-    The released code gives the surest tokens the h of undecided ones, against its text: ``released`` does so. Entropies
-    are those of the policy when the update begins. Budget and buffer of the length penalty are small here.
+    The released code gives the surest tokens the h of undecided ones, against its text: ``released`` does so. It also
+    counts padding as reward 0 when it looks for an |A| >= 5, which changes nothing for rewards 0 and 1. Entropies are
+    those of the policy when the update begins. Budget and buffer of the length penalty are small here.
 """
 
 import dataclasses

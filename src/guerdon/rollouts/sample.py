@@ -114,6 +114,17 @@ class Sample(Rollout):
 
     writes = (*WRITES, "token.behavior_logprob", "traj.truncated", "traj.temperature")
 
+    @property
+    def draws_policy(self) -> bool:
+        """Whether nothing cuts the distribution; the trainer knows the temperature."""
+        how = self.sampling
+        return self.engine == "local" and how.temperature > 0 and how.top_p == 1 and how.top_k == 0
+
+    @property
+    def longest(self) -> int:
+        """The generation budget."""
+        return self.sampling.max_tokens
+
     def __post_init__(self) -> None:
         if self.prompts < 1 or self.samples_per_prompt < 1:
             raise GuerdonError(

@@ -30,6 +30,7 @@ COMPANIONS: dict[str, Companions] = {
     "ChainLength": FEATURES,
     "SharedFeatures": FEATURES,
     "TwoSkills": FEATURES,
+    "GradedBandit": FEATURES,
     "CategoryBandit": TREE,
     "ChainChoice": TREE,
     "HyperGrid": Companions(("Flow",), ("Construct",)),

@@ -5,13 +5,15 @@ import torch
 from guerdon import segment
 from guerdon.axes import is_extensive
 from guerdon.batch import Batch
+from guerdon.rewards.reasons import counted
 
 
 def describe(batch: Batch) -> dict[str, float]:
     """Means over what was scored: ``reward``, ``reward/<name>``, ``unscored``, ``length``, ``groups``, ...
 
     ``length`` is actions per trajectory; ``unscored`` the share of trajectories whose reward is NaN;
-    ``signal`` the share of groups whose rewards are not all equal; ``return`` the undiscounted return of episodes.
+    ``signal`` the share of groups whose rewards are not all equal; ``return`` the undiscounted return of episodes;
+    ``unscored/<kind>`` the number of trajectories with a component that could not be scored (see ``rewards/reasons.py``).
     """
     out = {"trajectories": float(batch.size("traj")), "groups": float(batch.size("group"))}
     if not batch.size("traj"):
@@ -24,6 +26,9 @@ def describe(batch: Batch) -> dict[str, float]:
         out["unscored"] = float((~scored).float().mean())
         spread = batch.up(reward, segment.std, "traj", "group", where=scored)
         out["signal"] = float((spread > 0).float().mean())
+    if "traj.reward_error" in batch:
+        counts = counted(batch["traj.reward_error"])
+        out.update((f"unscored/{kind}", float(count)) for kind, count in sorted(counts.items()))
     rewards = filter(is_extensive, batch.names("traj", "reward"))
     for name in (*rewards, *(name for name in ("truncated", "terminated", "return") if f"traj.{name}" in batch)):
         values = batch[f"traj.{name}"].float()

@@ -1,6 +1,7 @@
 """Trusted scoring functions called in this process: one after the other, in threads, or as tasks of an event loop."""
 
 import asyncio
+import contextlib
 import inspect
 import queue
 import threading
@@ -72,15 +73,17 @@ def _tasks(function: Callable[..., Any], calls: list[Any], batched: bool, worker
     """Coroutines, ``workers`` at a time, in an event loop of their own thread (the caller may be inside one)."""
     answers: list[Answer] = [_late(timeout)] * len(calls)
 
+    async def answer(arguments: Any) -> Answer:
+        # Caught in here, because a SystemExit that leaves a task ends the whole loop.
+        try:
+            return _worker.judged(await _worker.call(function, arguments, batched), arguments, batched), ""
+        except (Exception, SystemExit) as error:
+            return None, _worker.explain(error)
+
     async def one(number: int, limit: asyncio.Semaphore) -> None:
         async with limit:
-            try:
-                value = await asyncio.wait_for(_worker.call(function, calls[number], batched), timeout)
-                answers[number] = _worker.judged(value, calls[number], batched), ""
-            except asyncio.TimeoutError:
-                answers[number] = _late(timeout)
-            except (Exception, SystemExit) as error:
-                answers[number] = None, _worker.explain(error)
+            with contextlib.suppress(asyncio.TimeoutError):
+                answers[number] = await asyncio.wait_for(answer(calls[number]), timeout)
 
     async def together() -> None:
         limit = asyncio.Semaphore(workers)

@@ -109,7 +109,7 @@ def test_an_engine_that_is_off_samples_by_other_numbers_and_says_so() -> None:
     policy = Tabular(1.0).build(task, frozenset(), Stream((1,)))
     rollout = SampleTree(4, 4000, mismatch=0.5)
     batch = rollout(task, policy, pick, Stream((0,)))
-    exact = policy.evaluate(batch, frozenset({"action.logprob"}))["action.logprob"]
+    exact = policy.evaluate(batch, frozenset({"action.logprob"}))["action.logprob"].detach()
     ratio = (exact - batch["token.behavior_logprob"]).exp()
     assert float((ratio - 1).abs().max()) > 0.1
     # E_mu[pi / mu] = 1, and the noise is the same in every step.

@@ -9,8 +9,8 @@ Reads
     Samples and right ones per question, before and after.
 Deviations
     Recalled, with the abstract. The recipe is plain GRPO on a toy, the kind of run that is measured; its exact success
-    rates stand for samples. Distillation there clones a teacher who knows every right action. The arm that teaches a reasoning
-    pattern alone, and the novelty measures, need a language model and are not part of this.
+    rates stand for samples. Distillation there clones a teacher who knows every right action. The arm that teaches a
+    reasoning pattern alone, and the novelty measures, need a language model and are not part of this.
 """
 
 import dataclasses

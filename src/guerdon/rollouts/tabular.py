@@ -18,6 +18,7 @@ from guerdon.errors import GuerdonError
 from guerdon.piece import Pick, Rollout
 from guerdon.policies.tabular import TabularPolicy
 from guerdon.rng import Stream
+from guerdon.rollouts.entropy_temperature import EntropyScale, EntropyTemperature
 
 
 @dataclass(frozen=True)
@@ -30,14 +31,25 @@ class SampleTree(Rollout):
     """Responses per problem (the group size)."""
     temperature: float = 1.0
     """Divides the logits of the sampling policy only."""
+    mismatch: float = 0.0
+    """Standard deviation of a fixed noise on the sampler's logits: an engine whose numbers are not the trainer's."""
     reward: str = "task"
     """Name of the component that the task's reward becomes; ``correct`` is what a verifier writes."""
     extra: tuple[str, ...] = ()
     """Further columns that the task's outcome has, such as ``traj.thoughts``; for ``Recipe.check``."""
+    by_entropy: EntropyTemperature | None = None
+    """How the temperature follows the entropy of each token; None: it does not."""
 
     def __post_init__(self) -> None:
-        if min(self.prompts, self.samples_per_prompt) < 1 or not self.temperature > 0:
-            raise GuerdonError(f"SampleTree needs positive prompts, samples_per_prompt and temperature, got {self}")
+        if min(self.prompts, self.samples_per_prompt) < 1 or not self.temperature > 0 or self.mismatch < 0:
+            raise GuerdonError(
+                f"SampleTree needs positive prompts, samples_per_prompt and temperature and mismatch >= 0, got {self}"
+            )
+
+    @property
+    def draws_policy(self) -> bool:
+        """Temperature and mismatch are the sampler's alone."""
+        return self.temperature == 1 and self.mismatch == 0 and self.by_entropy is None
 
     @property
     def writes(self) -> tuple[str, ...]:
@@ -45,18 +57,23 @@ class SampleTree(Rollout):
         columns = ("token.context", "token.id", "token.position", "token.behavior_logprob")
         return (*columns, f"traj.reward/{self.reward}", "group.problem_id", *self.extra)
 
-    def __call__(self, task: Any, policy: TabularPolicy, pick: Pick, stream: Stream) -> Batch:
+    def init_state(self) -> EntropyScale | None:
+        """The scale of entropies, where the temperature follows them."""
+        return self.by_entropy.init_state() if self.by_entropy else None
+
+    def __call__(self, task: Any, policy: TabularPolicy, pick: Pick, stream: Stream, state: Any = None) -> Batch:
         """One batch; token rows are ordered by trajectory and position, what follows an end is left out."""
         problem = torch.tensor(pick(self.prompts))
         prompt = problem.repeat_interleave(self.samples_per_prompt)
         generator = stream.child("sample").generator()
-        count = len(prompt)
+        count, noise = len(prompt), self.mismatch * engine_noise(task) if self.mismatch else None
         tokens, contexts, logprobs = torch.zeros((count, 0), dtype=torch.int64), [], []
         alive, lengths = torch.ones(count, dtype=torch.bool), torch.zeros(count, dtype=torch.int64)
         with torch.no_grad():
             for _ in range(task.depth):
                 context = task.context(prompt, tokens)
-                row = (policy.rows(context) / self.temperature).log_softmax(-1)
+                logits = policy.rows(context) if noise is None else policy.rows(context) + noise[context]
+                row = self._logprobs(logits, alive, state)
                 choice = torch.multinomial(row.exp(), 1, generator=generator)
                 contexts.append(context)
                 logprobs.append(row.gather(1, choice)[:, 0])
@@ -65,11 +82,25 @@ class SampleTree(Rollout):
                 alive = alive & ~task.ends(choice[:, 0])
                 if not bool(alive.any()):
                     break
+        if self.by_entropy:
+            self.by_entropy.learn(state)
         outcome = dict(task.outcome(prompt, tokens, lengths, generator))
         outcome[f"traj.reward/{self.reward}"] = outcome.pop("traj.reward/task")
         group = torch.arange(len(problem)).repeat_interleave(self.samples_per_prompt)
         steps = {"token.context": torch.stack(contexts, 1), "token.behavior_logprob": torch.stack(logprobs, 1)}
         return packed(tokens, lengths, group, steps, {**outcome, "group.problem_id": problem})
+
+    def _logprobs(self, logits: Tensor, alive: Tensor, state: Any) -> Tensor:
+        """Log-probs at the temperature of each row, ``[n, actions]``."""
+        if self.by_entropy is None:
+            return (logits / self.temperature).log_softmax(-1)
+        return (logits / self.by_entropy.temperature(logits, self.temperature, state, alive)[:, None]).log_softmax(-1)
+
+
+def engine_noise(task: Any) -> Tensor:
+    """Standard normal numbers, the same for every step and policy, ``[contexts, actions]``."""
+    generator = Stream((getattr(task, "seed", 0), "engine")).generator()
+    return torch.randn((task.contexts, task.actions), generator=generator)
 
 
 def packed(

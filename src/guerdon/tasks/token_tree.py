@@ -38,8 +38,9 @@ class TokenTree(TaskSpec):
     """Rewarded leaves per prompt."""
     seed: int = 0
     """Of the reward table."""
-    prior: float | None = None
-    """Initial probability of each rewarded action (``depth=1`` only); None starts without a preference."""
+    prior: float | tuple[float, ...] | None = None
+    """Initial probability of each rewarded action, or one for each of them (``depth=1`` only); None starts without a
+    preference."""
     demonstrated: float = 1.0
     """Share of the prompts that have a demonstration."""
     wrong_demonstrations: float = 0.0
@@ -48,12 +49,20 @@ class TokenTree(TaskSpec):
     def __post_init__(self) -> None:
         if min(self.prompts, self.vocab, self.depth) < 1 or not 0 <= self.correct <= self.leaves:
             raise GuerdonError(f"TokenTree needs positive sizes and correct <= {self.leaves} leaves, got {self}")
-        if self.prior is not None and (
-            self.depth > 1 or not 0 < self.prior * self.correct < 1 or self.correct >= self.leaves
-        ):
-            raise GuerdonError(f"TokenTree.prior needs depth 1 and 0 < prior * correct < 1, got {self}")
+        priors = self.priors
+        if priors and (self.depth > 1 or self.correct >= self.leaves or not min(priors) > 0 or not sum(priors) < 1):
+            raise GuerdonError(f"TokenTree.prior needs depth 1 and positive numbers with a sum below 1, got {self}")
+        if self.prior is not None and len(priors) != self.correct:
+            raise GuerdonError(f"TokenTree.prior needs one number for all or for each rewarded action, got {self}")
         if not 0 <= self.demonstrated <= 1 or not 0 <= self.wrong_demonstrations <= 1:
             raise GuerdonError(f"TokenTree.demonstrated and .wrong_demonstrations must lie in 0..1, got {self}")
+
+    @property
+    def priors(self) -> tuple[float, ...]:
+        """Initial probability of every rewarded action of a prompt; empty without a preference."""
+        if self.prior is None:
+            return ()
+        return self.prior if isinstance(self.prior, tuple) else (self.prior,) * self.correct
 
     @property
     def leaves(self) -> int:
@@ -74,9 +83,13 @@ class TokenTree(TaskSpec):
         """Number of problems."""
         return self.prompts
 
+    def rewarded(self) -> Tensor:
+        """Rewarded leaves of each prompt, ``[prompts, correct]``."""
+        return self._order()[:, : self.correct]
+
     def rewards(self) -> Tensor:
         """The reward table, ``[prompts, V^D]``; leaf numbers read a response as a base-V number."""
-        return torch.zeros(self.prompts, self.leaves).scatter(1, self._order()[:, : self.correct], 1.0)
+        return torch.zeros(self.prompts, self.leaves).scatter(1, self.rewarded(), 1.0)
 
     def _order(self) -> Tensor:
         """The leaves of each prompt in random order, the rewarded ones first, ``[prompts, V^D]``."""
@@ -107,11 +120,11 @@ class TokenTree(TaskSpec):
 
     def initial_logits(self) -> Tensor | None:
         """Rows that give the rewarded actions ``prior`` each, ``[contexts, V]``; None for uniform rows."""
-        if self.prior is None:
+        if not self.priors:
             return None
-        right = self.rewards()
-        rest = (1 - self.prior * self.correct) / (self.vocab - self.correct)
-        return torch.where(right > 0, torch.tensor(self.prior), torch.tensor(rest)).log()
+        rest = (1 - sum(self.priors)) / (self.vocab - self.correct)
+        prob = torch.full((self.prompts, self.vocab), rest)
+        return prob.scatter(1, self.rewarded(), torch.tensor(self.priors).expand(self.prompts, -1)).log()
 
     def outcome(
         self, prompt: Tensor, tokens: Tensor, length: Tensor, generator: torch.Generator

@@ -35,12 +35,13 @@ from guerdon.papers._proxy import SEEDS, compare
 from guerdon.piece import Transform
 from guerdon.policies.linear import Linear, LinearPolicy
 from guerdon.recipe import Recipe
-from guerdon.rewards.consistency import Consistency
-from guerdon.rewards.format import Tags
+from guerdon.rewards.scored import Scored
 from guerdon.rewards.verifier import Verifier
 from guerdon.rollouts.sample import Sample
 from guerdon.rollouts.stale import Stale
 from guerdon.rollouts.tabular import SampleTree
+from guerdon.scorers.consistency import Consistency
+from guerdon.scorers.format import Tags
 from guerdon.shaping.kl_reward import KLReward
 from guerdon.shaping.modulate import Modulate
 from guerdon.shaping.weighted_sum import WeightedSum
@@ -56,7 +57,7 @@ def compose(surrogate: PPOClip, *filters: Transform) -> Recipe:
     """REINFORCE++ for judges with this surrogate and these filters of advantages."""
     return Recipe(
         rollout=Sample(prompts=128, samples_per_prompt=1),
-        rewards=(Verifier(), Tags(), Consistency()),
+        rewards=(Verifier(), Scored(Tags()), Scored(Consistency())),
         shaping=(Modulate(), WeightedSum({"format": 0.5, "consistency": 0.0})),
         credit=(LastAction(), KLReward(0.001, "k1", "action.reward")),
         advantage=(ReturnToGo(), WHITENED, *filters),

@@ -1,9 +1,10 @@
 import pytest
-import torch
 
 from guerdon.errors import GuerdonError
-from guerdon.papers._bench import ragged
-from guerdon.rewards.consistency import Consistency
+from guerdon.scorers.consistency import Consistency
+from guerdon.tasks.problem import Problem
+
+ANY = Problem(0, "?")
 
 CASES = [
     ("<think>1 is worse.\nSo 2 is better.</think><answer>2</answer>", 1),
@@ -19,16 +20,14 @@ CASES = [
 
 
 def test_the_last_choice_that_the_end_of_the_analysis_mentions():
-    batch = ragged([[0.0] * len(CASES)]).with_columns({"traj.response": [text for text, _ in CASES]})
-    out = torch.as_tensor(Consistency()(batch)["traj.reward/consistency"])
-    assert out.tolist() == [score for _, score in CASES]
+    assert [Consistency()(ANY, text) for text, _ in CASES] == [score for _, score in CASES]
 
 
 def test_options():
-    assert Consistency(opened=True).score("so 1</think><answer>1</answer>") == 1
+    assert Consistency(opened=True)(ANY, "so 1</think><answer>1</answer>") == 1
     letters = Consistency(("A", "AB"), analysis="a", verdict="v")
-    assert letters.score("<a>then AB</a><v>A</v>") == -1 and letters.score("<a>then (A)</a><v>A</v>") == 1
-    assert Consistency(("1.5", "115")).score("<think>115</think><answer>1.5</answer>") == -1
+    assert letters(ANY, "<a>then AB</a><v>A</v>") == -1 and letters(ANY, "<a>then (A)</a><v>A</v>") == 1
+    assert Consistency(("1.5", "115"))(ANY, "<think>115</think><answer>1.5</answer>") == -1
 
 
 def test_bad_fields():

@@ -6,27 +6,23 @@ Idea
 Maths
     +1 if that is the verdict, -1 if it is another choice, 0 if there is no verdict or no mention.
 Reads
-    ``traj.response`` with ``<think>analysis</think><answer>verdict</answer>``.
+    The response alone, with ``<think>analysis</think><answer>verdict</answer>`` in it.
 Deviations
     The paper asks a language model whether the analysis supports the verdict; this is a rule. Any judge can take its place
-    through ``rewards/function.py``, and where it fails ``shaping/modulate.py`` counts 0.
+    through ``rewards/function.py``; where it fails ``shaping/modulate.py`` counts 0.
 """
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-import torch
-
-from guerdon.batch import Batch, Column
+from guerdon.base import Scorer
 from guerdon.errors import GuerdonError
-from guerdon.piece import Transform
 from guerdon.tasks.answer import tagged
+from guerdon.tasks.problem import Problem
 
 
 @dataclass(frozen=True)
-class Consistency(Transform):
+class Consistency(Scorer):
     """+1, -1 or 0: the choice that the analysis mentions last against the verdict."""
 
     choices: tuple[str, ...] = ("1", "2")
@@ -39,10 +35,10 @@ class Consistency(Transform):
     """Tag around the verdict."""
     opened: bool = False
     """The prompt ends with the analysis' opening tag, so the response starts inside it."""
-    name: str = "consistency"
-    """The component's name: writes ``traj.reward/<name>``."""
 
-    reads = ("traj.response",)
+    component = "consistency"
+    bounds = (-1.0, 1.0)
+    trusted = True
 
     def __post_init__(self) -> None:
         if len(set(self.choices)) < 2 or "" in self.choices or self.lines < 1:
@@ -50,18 +46,7 @@ class Consistency(Transform):
                 f"Consistency needs two or more choices and lines >= 1, got {self.choices} and {self.lines}"
             )
 
-    @property
-    def writes(self) -> tuple[str, ...]:
-        """The component."""
-        return (f"traj.reward/{self.name}",)
-
-    def __call__(self, batch: Batch, state: Any = None) -> Mapping[str, Column]:
-        """The component, ``[traj]``."""
-        scores = [self.score(response) for response in batch["traj.response"]]
-        dtype = torch.get_default_dtype()
-        return {f"traj.reward/{self.name}": torch.tensor(scores, dtype=dtype, device=batch.device)}
-
-    def score(self, response: str) -> float:
+    def __call__(self, problem: Problem, response: str) -> float:
         """+1, -1 or 0."""
         text = f"<{self.analysis}>{response}" if self.opened else response
         analysis, verdict = tagged(text, self.analysis), tagged(text, self.verdict)

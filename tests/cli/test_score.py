@@ -78,7 +78,7 @@ def test_a_file_appears_whole_or_not_at_all(folder, capsys):
         (
             LINES,
             ["--reward", "tag"],
-            "--reward must be a reward piece or module:function, got 'tag'; did you mean tags?",
+            "--reward must be a reward piece, a scorer or module:function, got 'tag'; did you mean tags?",
         ),
         (LINES, ["--reward", "my_reward:nothing"], "module 'my_reward' has no 'nothing'"),
         (LINES, ["--reward", "verifier"], "scores by the task's own rule; name a task of problems with --task"),

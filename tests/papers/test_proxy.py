@@ -1,9 +1,11 @@
+import dataclasses
 import math
 
 import pytest
 
 from guerdon import Objective, Recipe, Update
 from guerdon.advantages.standardize import Standardize
+from guerdon.errors import RunStopped
 from guerdon.objectives.ppo_clip import PPOClip
 from guerdon.papers._proxy import compare, expected, finals, judge, last, solved
 from guerdon.policies.tabular import Tabular
@@ -32,6 +34,13 @@ def test_an_expected_table_is_that_of_the_policy() -> None:
     right = expected(lambda task: task.rewards())
     assert finals(RECIPE, 0, right, seeds=(0,)) == pytest.approx([0.25])
     assert finals(RECIPE, 20, right, seeds=(0, 1)) == pytest.approx(finals(RECIPE, 20, solved(), seeds=(0, 1)))
+
+
+def test_a_run_that_learns_nothing_is_measured_only_where_that_is_asked_for() -> None:
+    hopeless = dataclasses.replace(RECIPE, task=TokenTree(prompts=4, correct=0))
+    with pytest.raises(RunStopped):
+        finals(hopeless, 120, solved(), seeds=(0,))
+    assert finals(hopeless, 120, solved(), seeds=(0,), stops=True) == [0.0]
 
 
 def test_compare_is_paired_and_signed() -> None:

@@ -8,6 +8,7 @@ import pytest
 from guerdon.errors import GuerdonError
 from guerdon.papers._bench import ragged
 from guerdon.piece import TaskSpec
+from guerdon.rewards.guard import Guard
 from guerdon.rewards.references import ReferenceRewards
 from guerdon.tasks.problem import Problem
 
@@ -34,7 +35,7 @@ def table(piece, *problems, task=None):
 
 
 def test_stored_texts_or_else_the_answer():
-    piece = ReferenceRewards(most=2, isolate=False)
+    piece = ReferenceRewards(most=2, guard=Guard(isolate=False))
     rows = table(
         piece,
         Problem(0, "p", meta={"references": ["a", "abc", "abcd"]}),
@@ -49,7 +50,7 @@ def test_stored_texts_or_else_the_answer():
 
 
 def test_a_function_takes_the_place_of_the_task():
-    piece = ReferenceRewards("scoring_functions:matches", isolate=False)
+    piece = ReferenceRewards("scoring_functions:matches", guard=Guard(isolate=False))
     assert table(piece, Problem(0, "p", answer="four"), task=object()) == [[1.0]]
 
 

@@ -28,18 +28,19 @@ from guerdon.papers._proxy import compare, finals, solved
 from guerdon.piece import Transform
 from guerdon.policies.tabular import Tabular
 from guerdon.recipe import Recipe
-from guerdon.rewards.format import Pattern
 from guerdon.rewards.phrases import ReasoningPhrases
+from guerdon.rewards.scored import Scored
 from guerdon.rewards.verifier import Verifier
 from guerdon.rollouts.sample import Sample
 from guerdon.rollouts.tabular import SampleTree
+from guerdon.scorers.format import Pattern
 from guerdon.shaping.gate import Gate
 from guerdon.shaping.label_flip import LabelFlip
 from guerdon.shaping.weighted_sum import WeightedSum
 from guerdon.tasks.token_tree import TokenTree
 from guerdon.update import Update
 
-READABLE = Pattern(r".*\\boxed\{.*", name="readable")
+READABLE = Scored(Pattern(r".*\\boxed\{.*"), name="readable")
 PHRASES, FALLBACK = ReasoningPhrases(), Gate("traj.reward/reasoning", high=0.5)
 
 

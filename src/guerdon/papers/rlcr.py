@@ -31,11 +31,12 @@ from guerdon.piece import Transform
 from guerdon.policies.tabular import Tabular
 from guerdon.recipe import Recipe
 from guerdon.rewards.confidence import Confidence
-from guerdon.rewards.format import Tags
+from guerdon.rewards.scored import Scored
 from guerdon.rewards.scoring_rule import ScoringRule, score
 from guerdon.rewards.verifier import Verifier
 from guerdon.rollouts.sample import Sample
 from guerdon.rollouts.tabular import SampleTree
+from guerdon.scorers.format import Tags
 from guerdon.tasks.uncertain_answer import UncertainAnswer
 from guerdon.update import Update
 
@@ -44,7 +45,7 @@ def compose(*rewards: Transform) -> Recipe:
     """GRPO with stated confidences and these further rewards."""
     return Recipe(
         rollout=Sample(),
-        rewards=(Verifier(), Tags(("think", "answer", "analysis", "confidence")), Confidence(), *rewards),
+        rewards=(Verifier(), Scored(Tags(("think", "answer", "analysis", "confidence"))), Confidence(), *rewards),
         advantage=(Standardize(),),
         objective=Objective(PPOClip()),
         update=Update(minibatches=4),

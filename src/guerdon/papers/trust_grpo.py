@@ -26,9 +26,10 @@ from guerdon.objectives.ppo_clip import PPOClip
 from guerdon.paper import Evidence, Paper, claim
 from guerdon.papers._bench import ragged
 from guerdon.recipe import Recipe
-from guerdon.rewards.format import Tags
+from guerdon.rewards.scored import Scored
 from guerdon.rewards.verifier import Verifier
 from guerdon.rollouts.sample import Sample
+from guerdon.scorers.format import Tags
 from guerdon.shaping.trust_weight import TrustWeight
 from guerdon.update import Update
 
@@ -37,7 +38,7 @@ def compose(trust: TrustWeight) -> Recipe:
     """GRPO with a thinking score."""
     return Recipe(
         rollout=Sample(),
-        rewards=(Verifier(), Tags(name="thinking"), trust),
+        rewards=(Verifier(), Scored(Tags(), name="thinking"), trust),
         advantage=(Standardize(),),
         objective=Objective(PPOClip(), regularizers=(KLPenalty(0.04),)),
         update=Update(minibatches=4),

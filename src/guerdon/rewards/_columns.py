@@ -14,9 +14,15 @@ REASONS = "traj.reward_error"
 
 
 def reward_columns(
-    batch: Batch, outcomes: Sequence[Outcome], name: str, components: Sequence[str] = ()
+    batch: Batch,
+    outcomes: Sequence[Outcome],
+    name: str,
+    components: Sequence[str] = (),
+    bounds: tuple[float, float] = (-math.inf, math.inf),
 ) -> Mapping[str, Column]:
     """``traj.reward/<name>``, or one column per component, and the reasons added to those that the batch has.
+
+    A value beyond ``bounds`` is unscored: a rule that breaks its word about its range is wrong in some other way too.
 
     Raises:
         GuerdonError: if a function returned named components and none were asked for.
@@ -35,7 +41,10 @@ def reward_columns(
         else:
             parts, reason = {name: outcome.value}, outcome.reason
         for key in keys:
-            columns[key].append(parts[key])
+            if beyond := parts[key] < bounds[0] or parts[key] > bounds[1]:
+                told = f"scores must lie in {bounds[0]:g} .. {bounds[1]:g}, got {key} {parts[key]:g}"
+                reason = "; ".join(filter(None, [reason, told]))
+            columns[key].append(math.nan if beyond else parts[key])
         if reason:
             reasons[row] = "; ".join(filter(None, [reasons[row], f"{name}: {reason}"]))
     tensors = {f"traj.reward/{key}": torch.tensor(column, device=batch.device) for key, column in columns.items()}

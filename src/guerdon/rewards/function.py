@@ -12,7 +12,7 @@ Deviations
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from torch import Tensor
@@ -39,14 +39,8 @@ class Function(Transform):
     """Where the function returns a dict: its keys; writes ``traj.reward/<key>`` for each instead."""
     columns: tuple[str, ...] = ()
     """Further columns to pass, such as ``traj.truncated`` or ``group.source``, under their names without the level."""
-    timeout: float = 10.0
-    """Seconds for one call; beyond them the trajectory is unscored."""
-    isolate: bool = True
-    """Call in worker processes. False is for trusted functions: a hang or a crash then takes the run with it."""
-    workers: int = 1
-    """Worker processes."""
-    batched: bool = False
-    """The function takes lists instead (one item per trajectory) and returns a list."""
+    guard: Guard = field(default_factory=Guard)
+    """How the function is called; with ``batched`` it takes lists instead and returns a list."""
 
     def __post_init__(self) -> None:
         module, colon, name = self.path.partition(":")
@@ -59,7 +53,6 @@ class Function(Transform):
             raise GuerdonError(
                 f"Function.columns must be of level traj, group or run, got {', '.join(finer)}; reduce it to traj first"
             )
-        self._guard()
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -71,9 +64,6 @@ class Function(Transform):
         """The components and the reasons."""
         return (*(f"traj.reward/{key}" for key in self.components or (self.name,)), REASONS)
 
-    def _guard(self) -> Guard:
-        return Guard(self.timeout, self.workers, self.isolate, self.batched)
-
     def __call__(self, batch: Batch, state: Any = None) -> Mapping[str, Column]:
         """The components ``[traj]``, NaN where unscored, and the reasons.
 
@@ -83,7 +73,7 @@ class Function(Transform):
         given = ALWAYS | {split_name(column)[1]: column for column in self.columns}
         values = {key: _items(batch, column) for key, column in given.items()}
         calls = [{key: column[row] for key, column in values.items()} for row in range(batch.size("traj"))]
-        return reward_columns(batch, self._guard()(self.path, calls), self.name, self.components)
+        return reward_columns(batch, self.guard(self.path, calls), self.name, self.components)
 
 
 def _items(batch: Batch, name: str) -> list[Any]:

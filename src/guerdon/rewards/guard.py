@@ -6,7 +6,7 @@ Idea
     and from any thread. Whatever goes wrong costs one sample: it is unscored (NaN) and the reason is kept.
     A server process loads the function once and forks a worker in milliseconds, so a kill repeats no slow import.
 Reads
-    Nothing; ``verifier.py`` and ``function.py`` call it.
+    Nothing; ``scored.py``, ``verifier.py`` and ``function.py`` call it.
 Deviations
     A guard against accidents, not a sandbox: the function runs with the rights of the user.
 """
@@ -22,6 +22,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from guerdon.base import Piece
 from guerdon.errors import GuerdonError
 from guerdon.rewards import _worker
 from guerdon.rewards._pool import Job, Pool, Setup, Worker, pool
@@ -43,8 +44,8 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Guard:
-    """``guard(function, calls)`` gives one ``Outcome`` per call, in order, whatever the function does.
+class Guard(Piece):
+    """``guard(function, calls)`` gives one outcome per call, in order, whatever the function does.
 
     A call by keywords may give more than the function takes; the rest is left out.
     """
@@ -54,8 +55,8 @@ class Guard:
     workers: int = 1
     """Processes that call the function at the same time."""
     isolate: bool = True
-    """Call in worker processes. False: in this process, which isolates exceptions and bad values, but cannot stop a
-    hang, survive a crash (``os._exit``, a segmentation fault), hold back output or bound memory."""
+    """Call in worker processes. False is for trusted functions: in this process, exceptions and bad values cost one
+    sample, but a hang is not stopped, and a crash (``os._exit``, a segmentation fault) takes the run with it."""
     batched: bool = False
     """The function takes each argument as a list and returns one score per sample. A batch that raises or runs out
     of time is called again sample by sample."""

@@ -12,7 +12,7 @@ Deviations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -35,10 +35,8 @@ class ReferenceRewards(Transform):
     """Where a problem's ``meta`` holds the texts of its references."""
     most: int = 1
     """M: references per problem, the first ones."""
-    timeout: float = 10.0
-    """Seconds for one reference."""
-    isolate: bool = True
-    """Score in worker processes."""
+    guard: Guard = field(default_factory=Guard)
+    """How the function is called."""
 
     reads = ("group.problem", "run.task")
     writes = ("group.reference_reward",)
@@ -48,7 +46,6 @@ class ReferenceRewards(Transform):
             raise GuerdonError(f"ReferenceRewards.most must be at least 1, got {self.most}")
         if self.path is not None and not all(self.path.partition(":")):
             raise GuerdonError(f"ReferenceRewards.path must be package.module:name, got {self.path!r}")
-        Guard(self.timeout, isolate=self.isolate)
 
     def __call__(self, batch: Batch, state: Any = None) -> Mapping[str, Column]:
         """``group.reference_reward``, ``[group, most]``.
@@ -72,7 +69,7 @@ class ReferenceRewards(Transform):
             ]
         table = torch.full((len(problems), self.most), math.nan, device=batch.device)
         filled = [0] * len(problems)
-        for (row, _), outcome in zip(places, Guard(self.timeout, isolate=self.isolate)(function, calls), strict=True):
+        for (row, _), outcome in zip(places, self.guard(function, calls), strict=True):
             table[row, filled[row]] = outcome.value if isinstance(outcome.value, float) else math.nan
             filled[row] += 1
         return {"group.reference_reward": table}

@@ -1,9 +1,11 @@
 """Sampling the small token tasks whose contexts can be numbered.
 
 Reads
-    The task: ``context``, ``ends`` and ``outcome``. The policy: ``rows``, the logits of contexts.
+    The task: ``context``, ``ends`` and ``outcome``; ``stored`` for stored responses. The policy: ``rows``, the logits of
+    contexts.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +13,7 @@ import torch
 from torch import Tensor
 
 from guerdon import segment
-from guerdon.batch import Batch
+from guerdon.batch import Batch, Column
 from guerdon.errors import GuerdonError
 from guerdon.piece import Pick, Rollout
 from guerdon.policies.tabular import TabularPolicy
@@ -72,26 +74,54 @@ class SampleTree(Rollout):
                     break
         if self.by_entropy:
             self.by_entropy.learn(state)
-        row = torch.arange(count).repeat_interleave(lengths)
-        column = segment.position(row, count)
-        columns = {
-            "token.context": torch.stack(contexts, 1)[row, column],
-            "token.id": tokens[row, column],
-            "token.position": column,
-            "token.behavior_logprob": torch.stack(logprobs, 1)[row, column],
-            "group.problem_id": problem,
-        }
         outcome = dict(task.outcome(prompt, tokens, lengths, generator))
         outcome[f"traj.reward/{self.reward}"] = outcome.pop("traj.reward/task")
-        return Batch.build(
-            {**columns, **outcome},
-            step_of_token=row,
-            traj_of_step=torch.arange(count),
-            group_of_traj=torch.arange(len(problem)).repeat_interleave(self.samples_per_prompt),
-        )
+        group = torch.arange(len(problem)).repeat_interleave(self.samples_per_prompt)
+        steps = {"token.context": torch.stack(contexts, 1), "token.behavior_logprob": torch.stack(logprobs, 1)}
+        return packed(tokens, lengths, group, steps, {**outcome, "group.problem_id": problem})
 
     def _logprobs(self, logits: Tensor, alive: Tensor, state: Any) -> Tensor:
         """Log-probs at the temperature of each row, ``[n, actions]``."""
         if self.by_entropy is None:
             return (logits / self.temperature).log_softmax(-1)
         return (logits / self.by_entropy.temperature(logits, self.temperature, state, alive)[:, None]).log_softmax(-1)
+
+
+def packed(
+    tokens: Tensor, lengths: Tensor, group: Tensor, steps: Mapping[str, Tensor], columns: Mapping[str, Column]
+) -> Batch:
+    """A batch of responses to a token task.
+
+    Args:
+        tokens: ``[n, D]``, of which the first ``lengths`` ``[n]`` of each row exist.
+        lengths: tokens of each response.
+        group: of each response, ``[n]``, sorted.
+        steps: further token columns, ``[n, D]``.
+        columns: of the other levels; ``group.problem_id`` says how many groups there are.
+    """
+    row = torch.arange(len(tokens)).repeat_interleave(lengths)
+    column = segment.position(row, len(tokens))
+    own = {"token.id": tokens[row, column], "token.position": column}
+    return Batch.build(
+        {**own, **{name: values[row, column] for name, values in steps.items()}, **columns},
+        step_of_token=row,
+        traj_of_step=torch.arange(len(tokens)),
+        group_of_traj=group,
+        groups=len(columns["group.problem_id"]),
+    )
+
+
+def stored_batch(task: Any, problem: Tensor, reward: str) -> Batch:
+    """The stored responses of problems ``[n]``, one group per problem; ``traj.reward/<reward>`` is the stored reward.
+
+    Raises:
+        GuerdonError: if the task stores no responses.
+    """
+    if not hasattr(task, "stored"):
+        raise GuerdonError(f"stored responses need a task that has some, such as TokenTree, got {type(task).__name__}")
+    group, tokens, value = task.stored(problem)
+    contexts = [task.context(problem[group], tokens[:, :level]) for level in range(tokens.shape[1])]
+    over = torch.stack([task.ends(choice) for choice in tokens.unbind(1)], 1).cumsum(1) > 0
+    lengths = (~over).sum(1).add(1).clamp(max=tokens.shape[1])
+    columns = {f"traj.reward/{reward}": value, "group.problem_id": problem}
+    return packed(tokens, lengths, group, {"token.context": torch.stack(contexts, 1)}, columns)

@@ -31,6 +31,7 @@ COMPANIONS: dict[str, Companions] = {
     "LoggedBandit": Companions(("Tabular",), ("Stored", "SampleTree")),
     "SharedFeatures": FEATURES,
     "TwoSkills": FEATURES,
+    "GradedBandit": FEATURES,
     "CategoryBandit": TREE,
     "ChainChoice": TREE,
     "HyperGrid": Companions(("Flow",), ("Construct",)),

@@ -30,17 +30,17 @@ def test_finals_train_one_run_per_seed_on_a_task_of_its_own() -> None:
     assert finals(RECIPE, 40, solved(), seeds=(0, 1)) == exact
 
 
-def test_an_expected_table_is_that_of_the_policy() -> None:
-    right = expected(lambda task: task.rewards())
-    assert finals(RECIPE, 0, right, seeds=(0,)) == pytest.approx([0.25])
-    assert finals(RECIPE, 20, right, seeds=(0, 1)) == pytest.approx(finals(RECIPE, 20, solved(), seeds=(0, 1)))
-
-
 def test_a_run_that_learns_nothing_is_measured_only_where_that_is_asked_for() -> None:
     hopeless = dataclasses.replace(RECIPE, task=TokenTree(prompts=4, correct=0))
     with pytest.raises(RunStopped):
         finals(hopeless, 120, solved(), seeds=(0,))
     assert finals(hopeless, 120, solved(), seeds=(0,), stops=True) == [0.0]
+
+
+def test_an_expected_table_is_that_of_the_policy() -> None:
+    right = expected(lambda task: task.rewards())
+    assert finals(RECIPE, 0, right, seeds=(0,)) == pytest.approx([0.25])
+    assert finals(RECIPE, 20, right, seeds=(0, 1)) == pytest.approx(finals(RECIPE, 20, solved(), seeds=(0, 1)))
 
 
 def test_compare_is_paired_and_signed() -> None:

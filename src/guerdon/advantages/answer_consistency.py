@@ -85,6 +85,7 @@ class EntropyBlend(Transform):
 
     reads = ("group.answer_entropy", "traj.advantage", "group.global_advantage", "traj.reward")
     writes = ("traj.advantage", "traj.global_advantage")
+    for_equal_groups = True
 
     def __post_init__(self) -> None:
         if not (self.soft or self.forced):

@@ -75,6 +75,16 @@ class ProgressWeight(Transform):
         """The reward and the source."""
         return ("traj.reward", self.column)
 
+    @property
+    def warmup_steps(self) -> int:
+        """Steps without a full history, in which all weigh 1."""
+        return 2 * self.window - 1
+
+    @property
+    def moot(self) -> str:
+        """One source has nothing to be weighed against."""
+        return "gives the weight 1 to everything: it has one source" if self.sources == 1 else ""
+
     def init_state(self) -> LossHistory:
         """No losses yet."""
         return LossHistory(2 * self.window, self.sources)

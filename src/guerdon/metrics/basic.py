@@ -11,7 +11,8 @@ def describe(batch: Batch) -> dict[str, float]:
     """Means over what was scored: ``reward``, ``reward/<name>``, ``unscored``, ``length``, ``groups``, ...
 
     ``length`` is actions per trajectory; ``unscored`` the share of trajectories whose reward is NaN;
-    ``signal`` the share of groups whose rewards are not all equal; ``return`` the undiscounted return of episodes.
+    ``signal`` the share of groups whose rewards are not all equal; ``return`` the undiscounted return of episodes;
+    ``right_punished`` the share of right responses (outcome 1 of 0 and 1) whose advantage is negative.
     """
     out = {"trajectories": float(batch.size("traj")), "groups": float(batch.size("group"))}
     if not batch.size("traj"):
@@ -24,6 +25,8 @@ def describe(batch: Batch) -> dict[str, float]:
         out["unscored"] = float((~scored).float().mean())
         spread = batch.up(reward, segment.std, "traj", "group", where=scored)
         out["signal"] = float((spread > 0).float().mean())
+    if (punished := right_punished(batch)) is not None:
+        out["right_punished"] = punished
     rewards = filter(is_extensive, batch.names("traj", "reward"))
     for name in (*rewards, *(name for name in ("truncated", "terminated", "return") if f"traj.{name}" in batch)):
         values = batch[f"traj.{name}"].float()
@@ -31,3 +34,19 @@ def describe(batch: Batch) -> dict[str, float]:
         if len(known):
             out[name] = float(known.mean())
     return out
+
+
+OUTCOMES = ("traj.reward/correct", "traj.reward/task")
+"""Where an outcome is found: what verifiers and what tasks write."""
+
+
+def right_punished(batch: Batch) -> float | None:
+    """Share of right responses with a negative advantage; None without right ones, 0/1 outcomes or one advantage each."""
+    outcome = next((batch[name] for name in OUTCOMES if name in batch), None)
+    if outcome is None or "traj.advantage" not in batch:
+        return None
+    known = outcome[outcome.isfinite()]
+    right = outcome == 1
+    if not bool(right.any()) or not bool(((known == 0) | (known == 1)).all()):
+        return None
+    return float((batch["traj.advantage"][right] < 0).float().mean())

@@ -38,6 +38,8 @@ class AdvantageRegression(Term):
     """1: sample standard deviation, as the advantage's. 0: population."""
 
     unit = "group"
+    needs_peers = True
+    plain_at_old = True
     reads = ("action.logprob", "action.old_logprob", "traj.advantage")
 
     def __post_init__(self) -> None:

@@ -75,6 +75,11 @@ class ImportanceWeight(Weight):
         return (self.numerator, self.denominator) == ("current", "old")
 
     @property
+    def mends_mismatch(self) -> bool:
+        """Whether it is 1 where the sampler was the trainer's policy."""
+        return (self.numerator, self.denominator) == ("old", "behavior")
+
+    @property
     def unit(self) -> str:
         """What the ratio, or the mean weight, needs whole."""
         return "batch" if self.normalize else ratios.unit(self.level)

@@ -66,6 +66,18 @@ class PPOClip(Term):
         return (self.clip_low, self.clip_high, self.dual_clip) != (None, None, None)
 
     @property
+    def moot(self) -> str:
+        """A limit that no ratio reaches."""
+        if isinstance(self.clip_low, int | float) and self.clip_low >= 1:
+            return f"never limits small ratios: 1 - clip_low is {1 - self.clip_low:g}, and ratios are above 0"
+        return ""
+
+    @property
+    def repeats_response(self) -> bool:
+        """Whether the ratio, and so the loss, is that of the response."""
+        return self.ratio != "token"
+
+    @property
     def unit(self) -> str:
         """A trajectory's ratio needs all of its actions."""
         return ratios.unit(self.ratio)

@@ -117,6 +117,17 @@ class Sample(Rollout):
     by_entropy: EntropyTemperature | None = None
     """How the temperature follows the entropy of each token (local engine only); None: it does not."""
 
+    @property
+    def draws_policy(self) -> bool:
+        """Whether nothing cuts the distribution; the trainer knows the temperature."""
+        how = self.sampling
+        return self.engine == "local" and how.temperature > 0 and how.top_p == 1 and how.top_k == 0
+
+    @property
+    def longest(self) -> int:
+        """The generation budget."""
+        return self.sampling.max_tokens
+
     def __post_init__(self) -> None:
         if self.by_entropy and (self.engine != "local" or self.sampling.temperature == 0):
             raise GuerdonError(

@@ -43,6 +43,11 @@ class SampleTree(Rollout):
             raise GuerdonError(f"SampleTree needs positive prompts, samples_per_prompt and temperature, got {self}")
 
     @property
+    def draws_policy(self) -> bool:
+        """The temperature is the sampler's alone."""
+        return self.temperature == 1
+
+    @property
     def writes(self) -> tuple[str, ...]:
         """Tokens, the task's reward, and the columns named in ``extra``."""
         columns = ("token.context", "token.id", "token.position", "token.behavior_logprob")

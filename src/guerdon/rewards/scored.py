@@ -9,15 +9,16 @@ Deviations
     Equal responses to the same problem in one batch are scored once.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from guerdon.base import Scorer
 from guerdon.batch import Batch, Column
 from guerdon.piece import Transform
-from guerdon.rewards._columns import REASONS, reward_columns
+from guerdon.rewards._columns import REASONS, component_lists, reward_columns
 from guerdon.rewards.guard import Guard, Outcome
+from guerdon.tasks.problem import Problem
 
 
 @dataclass(frozen=True)
@@ -45,9 +46,17 @@ class Scored(Transform):
 
     def __call__(self, batch: Batch, state: Any = None) -> Mapping[str, Column]:
         """The components ``[traj]``, NaN where unscored, and the reasons."""
-        guard = self.guard or Guard(isolate=not self.scorer.trusted)
-        outcomes = judged(batch, self.scorer, guard)
+        outcomes = judged(batch, self.scorer, self._guard)
         return reward_columns(batch, outcomes, self.component, self.scorer.components, self.scorer.bounds)
+
+    def lists(self, pairs: Sequence[tuple[Problem, str]], task: Any = None) -> tuple[dict[str, list[float]], list[str]]:
+        """What a call gives, as plain lists for pairs of problem and response."""
+        outcomes = self._guard(self.scorer, pairs)
+        return component_lists(outcomes, self.component, self.scorer.components, self.scorer.bounds)
+
+    @property
+    def _guard(self) -> Guard:
+        return self.guard or Guard(isolate=not self.scorer.trusted)
 
 
 def judged(batch: Batch, score: Callable[..., Any], guard: Guard) -> list[Outcome]:

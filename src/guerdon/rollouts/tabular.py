@@ -31,6 +31,8 @@ class SampleTree(Rollout):
     """Responses per problem (the group size)."""
     temperature: float = 1.0
     """Divides the logits of the sampling policy only."""
+    mismatch: float = 0.0
+    """Standard deviation of a fixed noise on the sampler's logits: an engine whose numbers are not the trainer's."""
     reward: str = "task"
     """Name of the component that the task's reward becomes; ``correct`` is what a verifier writes."""
     extra: tuple[str, ...] = ()
@@ -39,13 +41,15 @@ class SampleTree(Rollout):
     """How the temperature follows the entropy of each token; None: it does not."""
 
     def __post_init__(self) -> None:
-        if min(self.prompts, self.samples_per_prompt) < 1 or not self.temperature > 0:
-            raise GuerdonError(f"SampleTree needs positive prompts, samples_per_prompt and temperature, got {self}")
+        if min(self.prompts, self.samples_per_prompt) < 1 or not self.temperature > 0 or self.mismatch < 0:
+            raise GuerdonError(
+                f"SampleTree needs positive prompts, samples_per_prompt and temperature and mismatch >= 0, got {self}"
+            )
 
     @property
     def draws_policy(self) -> bool:
-        """The temperature is the sampler's alone."""
-        return self.temperature == 1
+        """Temperature and mismatch are the sampler's alone."""
+        return self.temperature == 1 and self.mismatch == 0 and self.by_entropy is None
 
     @property
     def writes(self) -> tuple[str, ...]:
@@ -62,13 +66,14 @@ class SampleTree(Rollout):
         problem = torch.tensor(pick(self.prompts))
         prompt = problem.repeat_interleave(self.samples_per_prompt)
         generator = stream.child("sample").generator()
-        count = len(prompt)
+        count, noise = len(prompt), self.mismatch * engine_noise(task) if self.mismatch else None
         tokens, contexts, logprobs = torch.zeros((count, 0), dtype=torch.int64), [], []
         alive, lengths = torch.ones(count, dtype=torch.bool), torch.zeros(count, dtype=torch.int64)
         with torch.no_grad():
             for _ in range(task.depth):
                 context = task.context(prompt, tokens)
-                row = self._logprobs(policy.rows(context), alive, state)
+                logits = policy.rows(context) if noise is None else policy.rows(context) + noise[context]
+                row = self._logprobs(logits, alive, state)
                 choice = torch.multinomial(row.exp(), 1, generator=generator)
                 contexts.append(context)
                 logprobs.append(row.gather(1, choice)[:, 0])
@@ -90,6 +95,12 @@ class SampleTree(Rollout):
         if self.by_entropy is None:
             return (logits / self.temperature).log_softmax(-1)
         return (logits / self.by_entropy.temperature(logits, self.temperature, state, alive)[:, None]).log_softmax(-1)
+
+
+def engine_noise(task: Any) -> Tensor:
+    """Standard normal numbers, the same for every step and policy, ``[contexts, actions]``."""
+    generator = Stream((getattr(task, "seed", 0), "engine")).generator()
+    return torch.randn((task.contexts, task.actions), generator=generator)
 
 
 def packed(

@@ -51,7 +51,9 @@ _SCALE = re.compile(rf"^([-+]?[\d,.]*\d)\s*(?:\\text\s*\{{)?\s*({'|'.join(_SCALE
 _TEXT = re.compile(r"\\text\s*\{\s*([^{}]*?)\s*\}")
 _WORDS = re.compile(r"[^\W\d_]+(?:[ '-]+[^\W\d_]+)*")
 _FIGURES = re.compile(r"([-+]?)\s*((?:\d{1,3}(?:,\d{3})+|\d+)?)(\.\d+)?")
-_RATIO = re.compile(r"([-+]?)\s*(?:\\frac\s*\{\s*(-?\d+)\s*\}\s*\{\s*(\d+)\s*\}|\\frac\s*(\d)\s*(\d)|(\d+)\s*/\s*(\d+))")
+_RATIO = re.compile(
+    r"([-+]?)\s*(?:\\frac\s*\{\s*(-?\d+)\s*\}\s*\{\s*(\d+)\s*\}|\\frac\s*(\d)\s*(\d)|(\d+)\s*/\s*(\d+))"
+)
 _POWER = re.compile(r"([-+]?)\s*(?:(\d+)(\.\d+)?\s*(?:\\times|\\cdot|\*)\s*)?10\s*\^\s*\{?\s*([-+]?\d{1,3})\s*\}?")
 _BASE = re.compile(r"([0-9A-Z]+)_(?:\{\s*)?(?:\\text\s*\{)?(\d+|[a-z]+)\}*")
 

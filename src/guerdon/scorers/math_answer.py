@@ -60,7 +60,9 @@ class Math(Scorer):
     def _wanted(self, problem: Problem) -> list[str]:
         more = problem.meta.get(self.accepted_key, []) if self.accepted_key is not None else []
         if not isinstance(more, (list, tuple)) or not all(isinstance(answer, str) for answer in more):
-            raise GuerdonError(f"problem {problem.id} needs a list of texts in meta[{self.accepted_key!r}], got {more!r}")
+            raise GuerdonError(
+                f"problem {problem.id} needs a list of texts in meta[{self.accepted_key!r}], got {more!r}"
+            )
         answers = [marked(answer) or answer.strip() for answer in (reference(problem), *more)]
         if not answers[0]:
             raise GuerdonError(f"problem {problem.id} needs a reference answer, got an empty text")
@@ -115,7 +117,9 @@ def parsed(text: str) -> Any:
 def _how_to_read() -> list[Any]:
     library = _library()
     # Its list of units has single letters, so that 6t would be 6.
-    normal = library.LatexNormalizationConfig(units=False, basic_latex=True, malformed_operators=True, nits=True, boxed="last")
+    normal = library.LatexNormalizationConfig(
+        units=False, basic_latex=True, malformed_operators=True, nits=True, boxed="last"
+    )
     latex = library.LatexExtractionConfig(boxed_match_priority=0, normalization_config=normal)
     return [latex, library.ExprExtractionConfig()]
 

@@ -40,7 +40,9 @@ def boxed(text: str) -> list[str]:
             spans.append(found.span("bare"))
         elif found[0] == "{":
             opened.append(None)
-        elif found[0] == "}" and opened and (start := opened.pop()) is not None and not (spans and spans[-1][0] > start):
+        elif (
+            found[0] == "}" and opened and (start := opened.pop()) is not None and not (spans and spans[-1][0] > start)
+        ):
             spans.append((start, found.start()))
     return [text[start:end].strip() for start, end in spans]
 

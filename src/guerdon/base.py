@@ -1,13 +1,19 @@
-"""The two kinds of piece that need no torch: what is common to all, and tasks. See ``piece.py``.
+"""The kinds of piece that need no torch: what is common to all, tasks and scorers. See ``piece.py``.
 
-Reward workers and the command line load tasks without waiting for torch.
+Reward workers and the command line load tasks and scorers without waiting for torch.
 """
 
-from abc import ABC
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from guerdon.tasks.problem import Problem
+
+Score = float | None | Mapping[str, float | None]
+"""What a scorer gives: a number, None for unscored, or several named numbers."""
 
 
 class Piece(ABC):  # noqa: B024 (abstract by its subclasses' __call__)
@@ -61,3 +67,31 @@ class Piece(ABC):  # noqa: B024 (abstract by its subclasses' __call__)
 
 class TaskSpec(Piece):
     """What is to be done. What else a task offers depends on its rollout; see ``tasks/``."""
+
+
+class Scorer(Piece):
+    """Problem + response -> score: a rule that judges one response at a time.
+
+    ``rewards/scored.py`` makes a reward of it, ``guerdon score`` and ``guerdon audit`` take it by its name, and a task
+    may score by it. It is a plain function of its arguments: no torch, no state, no randomness.
+    """
+
+    component: ClassVar[str] = "correct"
+    """What its reward is called where nobody says otherwise: ``traj.reward/<component>``."""
+    components: tuple[str, ...] = ()
+    """The names of the scores, where it gives several. A property where fields decide."""
+    bounds: tuple[float, float] = (0.0, 1.0)
+    """Smallest and largest score; anything beyond is unscored. A property where fields decide."""
+    trusted: ClassVar[bool] = False
+    """It is quick, cannot hang or crash and runs no foreign code, so it needs no worker process."""
+
+    def check(self, problem: "Problem") -> None:
+        """Refuse a problem that the rule cannot judge, such as one without a reference answer.
+
+        Raises:
+            GuerdonError: saying what the problem lacks.
+        """
+
+    @abstractmethod
+    def __call__(self, problem: "Problem", response: str) -> Score:
+        """The score of a response. What it raises makes the response unscored."""

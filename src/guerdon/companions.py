@@ -21,13 +21,14 @@ class Companions(NamedTuple):
     rollouts: tuple[str, ...]
 
 
-TREE = Companions(("Tabular",), ("SampleTree",))
+TREE = Companions(("Tabular",), ("SampleTree", "Stored"))
 FEATURES = Companions(("Linear", "Tabular"), ("SampleTree",))
 CONTROL = Companions(("MLP", "ActorCritic"), ("FixedSteps", "Episodes"))
 COMPANIONS: dict[str, Companions] = {
     "TokenTree": TREE,
     "ForkSequences": TREE,
     "ChainLength": FEATURES,
+    "LoggedBandit": Companions(("Tabular",), ("Stored", "SampleTree")),
     "SharedFeatures": FEATURES,
     "TwoSkills": FEATURES,
     "GradedBandit": FEATURES,

@@ -15,6 +15,7 @@ Weight         ``(batch) -> [action]`` detached multiplier                 objec
 Aggregation    ``(batch, level) -> [level]`` weights of the row losses     objective.aggregation
 Metric         ``(batch) -> {name: float}``                                metrics
 TaskSpec       what is to be done; see ``tasks/``                          task
+Scorer         ``(problem, response) -> score``; see ``scorers/``          inside ``Scored``
 PolicySpec     ``build(task, wants, stream) -> Policy``                    policy
 =============  ==========================================================  ======================
 
@@ -35,6 +36,7 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 
 from guerdon.base import Piece as Piece
+from guerdon.base import Scorer as Scorer
 from guerdon.base import TaskSpec as TaskSpec
 from guerdon.batch import Batch, Column
 from guerdon.rng import Stream

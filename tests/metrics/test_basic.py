@@ -19,7 +19,7 @@ def test_means_are_over_what_was_scored() -> None:
             "traj.reward": torch.tensor([1.0, NAN, 0.0, NAN, 2.0, 2.0]),
             "traj.reward/format": torch.tensor([1, 1, 0, 0, 1, 1]),
             "traj.reward/never": torch.full((6,), NAN),
-            "traj.reward_error": [None, "timeout", None, "crash", None, None],
+            "traj.reward_error": ["", "a: no score within 1 s", "", "a: ValueError: b; c: no score within 1 s", "", ""],
             "traj.truncated": torch.tensor([True, False, False, False, True, False]),
         }
     )
@@ -29,6 +29,7 @@ def test_means_are_over_what_was_scored() -> None:
             "groups": 3.0,
             "length": 7 / 6,
             "unscored": 2 / 6,
+            "unscored/timeout": 2.0,
             "signal": 1 / 3,  # only the first group's scored rewards differ
             "reward": 5 / 4,
             "reward/format": 4 / 6,

@@ -9,6 +9,7 @@ from guerdon import Recipe, train
 from guerdon.catalogue import load_paper
 from guerdon.piece import TaskSpec
 from guerdon.policies.tiny_lm import TinyLM
+from guerdon.rewards.guard import Guard
 from guerdon.rollouts.sample import Sample
 from guerdon.rollouts.sampler import Sampling
 from guerdon.tasks.problem import Problem
@@ -35,7 +36,7 @@ class EvenWords(TaskSpec):
 def test_a_composition_trains(paper: str, name: str):
     recipe = load_paper(paper).compositions[name]
     assert isinstance(recipe, Recipe)
-    rewards = tuple(replace(r, isolate=False) if hasattr(r, "isolate") else r for r in recipe.rewards)
+    rewards = tuple(replace(r, guard=Guard(isolate=False)) if hasattr(r, "guard") else r for r in recipe.rewards)
     rollout = Sample(prompts=4, samples_per_prompt=8, sampling=Sampling(max_tokens=24))
     small = replace(recipe, rewards=rewards, rollout=rollout)
     result = train(small, steps=2, task=EvenWords(), policy=TinyLM(width=16, layers=1, heads=2), seed=1)

@@ -67,3 +67,15 @@ def test_every_right_action_may_have_a_prior_of_its_own():
 def test_a_prior_that_is_no_probability_is_refused(bad):
     with pytest.raises(GuerdonError, match=r"needs depth 1|needs one number"):
         TokenTree(**bad)
+
+
+def test_demonstrations_are_of_the_first_prompts_and_some_are_wrong():
+    task = TokenTree(prompts=20, vocab=3, depth=2, demonstrated=0.5, wrong_demonstrations=0.3)
+    owner, tokens, reward = task.stored(torch.tensor([19, 0, 3, 9, 10]))
+    assert owner.tolist() == [1, 2, 3]
+    leaf = task.leaf(tokens)
+    assert torch.equal(task.rewards()[torch.tensor([0, 3, 9]), leaf], reward)
+    assert float(task.stored(torch.arange(20))[2].sum()) == 7
+    assert TokenTree(prompts=3, correct=0).stored(torch.arange(3))[2].tolist() == [0, 0, 0]
+    with pytest.raises(GuerdonError, match=r"wrong_demonstrations must lie in 0..1"):
+        TokenTree(wrong_demonstrations=2.0)

@@ -5,6 +5,7 @@ import torch
 from guerdon import segment
 from guerdon.axes import is_extensive
 from guerdon.batch import Batch
+from guerdon.rewards.reasons import counted
 
 
 def describe(batch: Batch) -> dict[str, float]:
@@ -12,7 +13,8 @@ def describe(batch: Batch) -> dict[str, float]:
 
     ``length`` is actions per trajectory; ``unscored`` the share of trajectories whose reward is NaN;
     ``signal`` the share of groups whose rewards are not all equal; ``return`` the undiscounted return of episodes;
-    ``right_punished`` the share of right responses (outcome 1 of 0 and 1) whose advantage is negative.
+    ``right_punished`` the share of right responses (outcome 1 of 0 and 1) whose advantage is negative;
+    ``unscored/<kind>`` the number of trajectories with a component that could not be scored (see ``rewards/reasons.py``).
     """
     out = {"trajectories": float(batch.size("traj")), "groups": float(batch.size("group"))}
     if not batch.size("traj"):
@@ -27,6 +29,9 @@ def describe(batch: Batch) -> dict[str, float]:
         out["signal"] = float((spread > 0).float().mean())
     if (punished := right_punished(batch)) is not None:
         out["right_punished"] = punished
+    if "traj.reward_error" in batch:
+        counts = counted(batch["traj.reward_error"])
+        out.update((f"unscored/{kind}", float(count)) for kind, count in sorted(counts.items()))
     rewards = filter(is_extensive, batch.names("traj", "reward"))
     for name in (*rewards, *(name for name in ("truncated", "terminated", "return") if f"traj.{name}" in batch)):
         values = batch[f"traj.{name}"].float()

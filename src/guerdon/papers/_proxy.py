@@ -12,9 +12,11 @@ from typing import Any
 
 import torch
 
-from guerdon.loop import Result, train
+from guerdon.errors import RunStopped
+from guerdon.loop import Result, Trainer
 from guerdon.metrics.seeds import mean_interval
 from guerdon.paper import Evidence, Verdict
+from guerdon.piece import Policy
 from guerdon.recipe import Recipe
 
 SEEDS: tuple[int, ...] = (0, 1, 2, 3, 4)
@@ -24,18 +26,34 @@ Measure = Callable[[Result, Any], float]
 
 
 def finals(
-    recipe: Recipe, steps: int, measure: Measure, seeds: Sequence[int] = SEEDS, reseed_task: bool = True
+    recipe: Recipe,
+    steps: int,
+    measure: Measure,
+    seeds: Sequence[int] = SEEDS,
+    reseed_task: bool = True,
+    stops: bool = False,
+    start: Callable[[Any, int], Policy] | None = None,
 ) -> list[float]:
     """Train once per seed and measure the result: ``measure(result, task) -> number``.
 
     ``reseed_task`` gives each seed a task of its own (its ``seed`` field), so that a finding is not one table's.
+    ``stops``: a run that is stopped because it learns nothing is measured where it stands.
+    ``start(task, seed)`` gives the policy to begin with; None builds the recipe's.
     """
     values = []
     for seed in seeds:
         task: Any = recipe.task
         if reseed_task and task is not None and "seed" in {field.name for field in dataclasses.fields(task)}:
             task = dataclasses.replace(task, seed=seed)
-        result = train(dataclasses.replace(recipe, task=task), steps=steps, seed=seed)
+        policy = None if start is None else start(task, seed)
+        trainer = Trainer(dataclasses.replace(recipe, task=task), steps=steps, seed=seed, policy=policy)
+        result = Result(trainer.policy)
+        try:
+            while trainer.step < steps:
+                result.metrics.append(trainer.train_step()[1])
+        except RunStopped:
+            if not stops:
+                raise
         values.append(measure(result, task))
     return values
 
@@ -60,6 +78,17 @@ def success(result: Result, task: Any) -> torch.Tensor:
 def solved(prompts: slice | None = None) -> Measure:
     """Exact success probability of a one-token policy, averaged over (a slice of) the prompts."""
     return lambda result, task: float(success(result, task)[prompts or slice(None)].mean())
+
+
+def expected(table: Callable[[Any], torch.Tensor]) -> Measure:
+    """Exact expectation of a table ``[prompts, actions]`` of the task under a one-token policy, averaged over prompts."""
+
+    def measure(result: Result, task: Any) -> float:
+        with torch.no_grad():
+            rows = result.policy.rows(torch.arange(task.contexts)).softmax(-1)  # pyright: ignore[reportCallIssue]
+        return float((rows * table(task)).sum(1).mean())
+
+    return measure
 
 
 def exact_pass_at_k(k: int, prompts: slice | None = None) -> Measure:

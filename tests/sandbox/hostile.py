@@ -146,6 +146,9 @@ os.chmod("closed", 0)
 for _ in range(3000):
     os.mkdir("d")
     os.chdir("d")
+for _ in range(3000):
+    os.chdir("..")
+os.chmod(".", 0)
 """
 PRIVILEGES = """
 import ctypes, os

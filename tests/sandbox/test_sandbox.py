@@ -45,7 +45,8 @@ def processes_with(marker):
 
 @pytest.fixture(autouse=True, scope="module")
 def nothing_is_left_over():
-    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+    memory = "/dev/shm" if os.path.isdir("/dev/shm") else None  # some disks take milliseconds to remove a folder
+    with tempfile.TemporaryDirectory(dir=memory) as folder, pytest.MonkeyPatch.context() as patch:
         Path(folder).chmod(0o711)
         patch.setattr(tempfile, "tempdir", folder)
         yield

@@ -338,6 +338,9 @@ def _remove(outer: str) -> None:
     top, numbers = os.open(outer, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW), count()
     waiting = os.listdir(top)
     try:
+        for name in waiting:
+            if stat.S_ISDIR(os.stat(name, dir_fd=top, follow_symlinks=False).st_mode):
+                os.chmod(name, 0o700, dir_fd=top)
         while waiting:
             folder = os.open(name := waiting.pop(), os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=top)
             try:

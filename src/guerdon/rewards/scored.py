@@ -2,13 +2,15 @@
 
 Idea
     ``r_i = scorer(problem, response_i)``. What a policy writes can make a rule hang or crash, so scorers that are not
-    trusted run guarded (``guard.py``), and a response that cannot be scored is unscored, not wrong.
+    trusted run guarded (``guard.py``), and a response that cannot be scored is unscored, not wrong. What a scorer can
+    tell at a look (``Scorer.at_once``) is not sent to a worker.
 Reads
     ``group.problem`` and ``traj.response``.
 Deviations
     Equal responses to the same problem in one batch are scored once.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -46,15 +48,31 @@ class Scored(Transform):
     def __call__(self, batch: Batch, state: Any = None) -> Mapping[str, Column]:
         """The components ``[traj]``, NaN where unscored, and the reasons."""
         guard = self.guard or Guard(isolate=not self.scorer.trusted)
-        outcomes = judged(batch, self.scorer, guard)
+        outcomes = judged(batch, self.scorer, guard, None if self.scorer.trusted else self.scorer.at_once)
         return reward_columns(batch, outcomes, self.component, self.scorer.components, self.scorer.bounds)
 
 
-def judged(batch: Batch, score: Callable[..., Any], guard: Guard) -> list[Outcome]:
-    """What ``score(problem, response)`` says of each trajectory; equal ones of a problem are asked about once."""
+def judged(
+    batch: Batch, score: Callable[..., Any], guard: Guard, at_once: Callable[..., Any] | None = None
+) -> list[Outcome]:
+    """What ``score(problem, response)`` says of each trajectory; equal ones of a problem are asked about once.
+
+    ``at_once`` may answer first, in this process, with a number or with None for the guard to call ``score``.
+    """
     problems, responses = batch["traj.problem"], batch["traj.response"]
     pairs = list(zip(problems, responses, strict=True))
     keys = [(problem.id, str(problem.prompt), response) for problem, response in pairs]
     calls = dict(zip(keys, pairs, strict=True))
-    outcomes = dict(zip(calls, guard(score, list(calls.values())), strict=True))
+    outcomes = {key: found for key, pair in calls.items() if (found := _at_once(at_once, pair)) is not None}
+    left = {key: pair for key, pair in calls.items() if key not in outcomes}
+    outcomes |= zip(left, guard(score, list(left.values())), strict=True)
     return [outcomes[key] for key in keys]
+
+
+def _at_once(score: Callable[..., Any] | None, pair: tuple[Any, str]) -> Outcome | None:
+    """The outcome of the short way; what goes wrong there is left to the guard."""
+    try:
+        value = None if score is None else score(*pair)
+    except Exception:
+        return None
+    return Outcome(float(value)) if isinstance(value, (int, float)) and math.isfinite(value) else None

@@ -1,9 +1,9 @@
 """Answers per second: ``Math`` through ``Scored`` and its guard, against math-verify called in a plain loop.
 
 All ways score the same answers once, in one run: batch by batch and in turns, so that whatever else the machine does
-slows all of them alike. Each has processes of its own, started and warmed up on answers that are not timed. ``guarded loop`` is
-the plain loop's function in the guard's workers, so its ratio is the price of the isolation alone. The plain loop has
-math-verify's time limits on, as it does by default. The verdicts of all ways are compared, answer by answer.
+slows all of them alike. Each has processes of its own, started and warmed up on answers that are not timed.
+``guarded loop`` is the plain loop's function in the guard's workers, so its ratio is the price of the isolation alone.
+The plain loop has math-verify's time limits on, as it does by default. The verdicts of all ways are compared.
 
     python benchmarks/verify_throughput.py --data ../shared/data [--file gsm8k|math_samples] [--batch 128] [--json]
 """

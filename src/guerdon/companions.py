@@ -29,6 +29,7 @@ COMPANIONS: dict[str, Companions] = {
     "ForkSequences": TREE,
     "ChainLength": FEATURES,
     "LoggedBandit": Companions(("Tabular",), ("Stored", "SampleTree")),
+    "PairwiseJudging": FEATURES,
     "SharedFeatures": FEATURES,
     "TwoSkills": FEATURES,
     "GradedBandit": FEATURES,

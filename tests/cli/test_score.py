@@ -14,7 +14,7 @@ import pytest
 
 from guerdon import cli
 from guerdon.commands._partial import Partial
-from guerdon.commands.score import chunks
+from guerdon.commands.score import chunks, read_lines
 from guerdon.piece import TaskSpec
 from guerdon.serial import to_json
 from guerdon.specs import resolve, reward
@@ -116,6 +116,12 @@ def test_a_file_that_is_not_there_is_refused(folder, capsys):
 def lines_of(count: int, start: int = 0) -> str:
     rows = ({"response": f"<think>x</think><answer>{n}</answer>", "answer": str(n)} for n in range(start, count))
     return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+def test_lines_may_be_text_already():
+    text = ['{"response": "a"}\n', "\n", '{"response": "b"}\n']
+    assert [*read_lines(text, "x")] == [(1, {"response": "a"}), (3, {"response": "b"})]
+    assert [*read_lines(text, "x", after=1)] == [(3, {"response": "b"})]
 
 
 def test_gzip_a_broken_one_and_bytes_that_are_no_text(folder, capsys):

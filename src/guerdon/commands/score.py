@@ -91,7 +91,7 @@ def chunks(judge: Any, lines: Iterator[tuple[int, dict[str, Any]]], workers: int
         size = min(2 * size, most) if taken < TURN / 2 else max(size // 2, workers) if taken > TURN else size
 
 
-def read_lines(source: Iterable[bytes], file: str, after: int = 0) -> Iterator[tuple[int, dict[str, Any]]]:
+def read_lines(source: Iterable[bytes | str], file: str, after: int = 0) -> Iterator[tuple[int, dict[str, Any]]]:
     """(line number, object) of every line that is not blank, beginning after line ``after``.
 
     Raises:
@@ -106,11 +106,12 @@ def read_lines(source: Iterable[bytes], file: str, after: int = 0) -> Iterator[t
         raise GuerdonError(f"{file} must be a whole gzip file, but after line {number}: {error}") from None
 
 
-def _entry(line: bytes, where: str) -> dict[str, Any]:
+def _entry(line: bytes | str, where: str) -> dict[str, Any]:
     if len(line) > LONGEST:
         raise GuerdonError(f"{where} must have at most {LONGEST} bytes")
     try:
-        entry = DECODER.decode(line.decode("utf-8-sig" if line.startswith(b"\xef") else "utf-8"))
+        text = line.decode("utf-8-sig") if isinstance(line, bytes) else line
+        entry = DECODER.decode(text)
     except (ValueError, RecursionError) as error:
         raise GuerdonError(f"{where} must be a JSON object: {error}") from None
     if not isinstance(entry, dict) or not isinstance(entry.get("response"), str):

@@ -22,7 +22,7 @@ from guerdon.rng import Stream
 
 
 @dataclass(frozen=True)
-class BySource(Curriculum):
+class EqualSources(Curriculum):
     """Equally many problems of every source."""
 
     def pick(self, task: Any, count: int, stream: Stream, state: Any = None) -> list[int]:
@@ -32,7 +32,7 @@ class BySource(Curriculum):
             GuerdonError: if the task does not say which source its problems are from.
         """
         if not hasattr(task, "sources"):
-            raise GuerdonError(f"BySource needs a task with sources, such as TwoSkills, got {type(task).__name__}")
+            raise GuerdonError(f"EqualSources needs a task with sources, such as TwoSkills, got {type(task).__name__}")
         generator = stream.generator()
         source = task.sources()[: task.size("train")]
         kinds = source.unique()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 import torch
 
-from guerdon.curricula.by_source import BySource
+from guerdon.curricula.equal_sources import EqualSources
 from guerdon.errors import GuerdonError
 from guerdon.rng import Stream
 from guerdon.tasks.token_tree import TokenTree
@@ -24,7 +24,7 @@ class Lopsided:
 
 
 def picked(task, count, seed=0):
-    return BySource().pick(task, count, Stream((seed,)))
+    return EqualSources().pick(task, count, Stream((seed,)))
 
 
 def test_sources_of_any_size_give_equally_many():

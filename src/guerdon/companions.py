@@ -27,6 +27,8 @@ CONTROL = Companions(("MLP", "ActorCritic"), ("FixedSteps", "Episodes"))
 COMPANIONS: dict[str, Companions] = {
     "TokenTree": TREE,
     "ForkSequences": TREE,
+    "HackableBandit": TREE,
+    "UncertainAnswer": TREE,
     "ChainLength": FEATURES,
     "LoggedBandit": Companions(("Tabular",), ("Stored", "SampleTree")),
     "PairwiseJudging": FEATURES,

@@ -15,6 +15,7 @@ SLOTS: tuple[str, ...] = (
     "tasks",
     "policies",
     "rollouts",
+    "scorers",
     "rewards",
     "shaping",
     "credit",
@@ -25,7 +26,15 @@ SLOTS: tuple[str, ...] = (
 )
 """Folders whose frozen dataclasses are pieces."""
 
-EXTRAS = {"reasoning_gym": "tasks", "gymnasium": "control", "peft": "peft", "vllm": "vllm"}
+EXTRAS = {
+    "reasoning_gym": "tasks",
+    "gymnasium": "control",
+    "peft": "peft",
+    "vllm": "vllm",
+    "math_verify": "math",
+    "sqlglot": "sql",
+    "langdetect": "text",
+}
 """Optional import -> the extra that installs it."""
 
 

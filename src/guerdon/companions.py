@@ -21,14 +21,22 @@ class Companions(NamedTuple):
     rollouts: tuple[str, ...]
 
 
-TREE = Companions(("Tabular",), ("SampleTree",))
+TREE = Companions(("Tabular",), ("SampleTree", "Stored"))
 FEATURES = Companions(("Linear", "Tabular"), ("SampleTree",))
 CONTROL = Companions(("MLP", "ActorCritic"), ("FixedSteps", "Episodes"))
 COMPANIONS: dict[str, Companions] = {
     "TokenTree": TREE,
     "ForkSequences": TREE,
+    "HackableBandit": TREE,
+    "UncertainAnswer": TREE,
     "ChainLength": FEATURES,
+    "LoggedBandit": Companions(("Tabular",), ("Stored", "SampleTree")),
+    "PairwiseJudging": FEATURES,
     "SharedFeatures": FEATURES,
+    "TwoSkills": FEATURES,
+    "GradedBandit": FEATURES,
+    "CategoryBandit": TREE,
+    "ChainChoice": TREE,
     "HyperGrid": Companions(("Flow",), ("Construct",)),
     "Gym": CONTROL,
     "Maze": CONTROL,

@@ -88,22 +88,26 @@ def resolve(text: str, kind: type, where: str) -> Any:
 
 
 def reward(text: str) -> Any:
-    """A reward piece by its spec, or a function by ``package.module:name``.
+    """A reward piece by its spec, a scorer by its spec, or a function by ``package.module:name``.
 
     Raises:
-        GuerdonError: if the text is neither.
+        GuerdonError: if the text is none of these.
     """
     from guerdon.catalogue import slot_of
-    from guerdon.piece import Transform
+    from guerdon.piece import Piece, Scorer, Transform
 
     name, colon, rest = text.partition(":")
     rewards = {cls.__name__: cls for cls in pieces_of(Transform).values() if slot_of(cls) == "rewards"}
-    if any(name in _names(cls) for cls in rewards.values()) or text.startswith("{"):
-        return resolve(text, Transform, "--reward")
+    known = {**rewards, **pieces_of(Scorer)}
+    if any(name in _names(cls) for cls in known.values()) or text.startswith("{"):
+        piece = resolve(text, Piece, "--reward")
+        return rewards["Scored"](piece) if isinstance(piece, Scorer) else piece
     if colon and re.fullmatch(r"[\w.]+", name) and re.fullmatch(r"[\w.]+", rest):
         return rewards["Function"](text)
-    known = [short_name(cls) for cls in rewards.values()]
-    raise GuerdonError(f"--reward must be a reward piece or module:function, got {text!r}{suggest(text, known)}")
+    names = [short_name(cls) for cls in known.values()]
+    raise GuerdonError(
+        f"--reward must be a reward piece, a scorer or module:function, got {text!r}{suggest(text, names)}"
+    )
 
 
 def generator_of(name: str, kind: type) -> str | None:

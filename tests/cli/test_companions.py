@@ -14,11 +14,12 @@ from guerdon.piece import TaskSpec
 from guerdon.policies.tabular import Tabular
 from guerdon.policies.tiny_lm import TinyLM
 from guerdon.recipe import Recipe
-from guerdon.rewards.format import Tags
+from guerdon.rewards.scored import Scored
 from guerdon.rewards.verifier import Verifier
 from guerdon.rollouts.demonstrations import Demonstrations
 from guerdon.rollouts.sample import Sample
 from guerdon.rollouts.tabular import SampleTree
+from guerdon.scorers.format import Tags
 from guerdon.specs import find_recipe
 from guerdon.tasks.problem import ProblemTask
 from guerdon.tasks.reasoning_gym import ReasoningGym
@@ -44,7 +45,7 @@ def test_a_verifier_is_added_only_where_a_reward_is_read_and_none_is_made():
     task = ReasoningGym("chain_sum")
     supervised = Recipe(Objective(NLL()), task=task, rollout=Demonstrations(), shaping=())
     assert completed(supervised)[0].rewards == ()
-    assert completed(replace(OPEN, task=task, rewards=(Tags(),)))[0].rewards == (Tags(),)
+    assert completed(replace(OPEN, task=task, rewards=(Scored(Tags()),)))[0].rewards == (Scored(Tags()),)
 
 
 def test_a_rollout_of_another_family_is_exchanged_with_a_word():

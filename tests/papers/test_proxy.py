@@ -1,12 +1,14 @@
+import dataclasses
 import math
 
 import pytest
 
 from guerdon import Objective, Recipe, Update
 from guerdon.advantages.standardize import Standardize
+from guerdon.errors import RunStopped
 from guerdon.loop import Result
 from guerdon.objectives.ppo_clip import PPOClip
-from guerdon.papers._proxy import compare, finals, judge, last, solved, time_to
+from guerdon.papers._proxy import compare, expected, finals, judge, last, solved, time_to
 from guerdon.policies.tabular import Tabular
 from guerdon.rng import Stream
 from guerdon.rollouts.tabular import SampleTree
@@ -28,6 +30,19 @@ def test_finals_train_one_run_per_seed_on_a_task_of_its_own() -> None:
     assert all(value > 0.6 for value in exact) and len(set(exact)) == 2
     assert logged == pytest.approx(exact, abs=0.3)
     assert finals(RECIPE, 40, solved(), seeds=(0, 1)) == exact
+
+
+def test_a_run_that_learns_nothing_is_measured_only_where_that_is_asked_for() -> None:
+    hopeless = dataclasses.replace(RECIPE, task=TokenTree(prompts=4, correct=0))
+    with pytest.raises(RunStopped):
+        finals(hopeless, 120, solved(), seeds=(0,))
+    assert finals(hopeless, 120, solved(), seeds=(0,), stops=True) == [0.0]
+
+
+def test_an_expected_table_is_that_of_the_policy() -> None:
+    right = expected(lambda task: task.rewards())
+    assert finals(RECIPE, 0, right, seeds=(0,)) == pytest.approx([0.25])
+    assert finals(RECIPE, 20, right, seeds=(0, 1)) == pytest.approx(finals(RECIPE, 20, solved(), seeds=(0, 1)))
 
 
 def test_the_time_until_a_target_is_reached() -> None:

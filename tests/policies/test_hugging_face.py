@@ -20,6 +20,7 @@ from guerdon.objectives.ppo_clip import PPOClip
 from guerdon.piece import TaskSpec
 from guerdon.policies.hugging_face import HuggingFaceLM, HuggingFaceModel
 from guerdon.recipe import Recipe
+from guerdon.rewards.guard import Guard
 from guerdon.rewards.verifier import Verifier
 from guerdon.rng import Stream
 from guerdon.rollouts.sample import Sample
@@ -129,6 +130,15 @@ def naive(policy, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.cat(logprob), torch.cat(entropy)
 
 
+def naive_mean(policy, batch: Batch) -> torch.Tensor:
+    """Mean log-prob over the vocabulary from the full logits, likewise."""
+    out, row = [], batch.index("token", "traj")
+    for number, ids in enumerate(batch["traj.input_ids"]):
+        logits = policy.causal(input_ids=ids[None]).logits[0].float() / batch["traj.temperature"][number]
+        out.append(logits.log_softmax(-1).mean(-1)[batch["token.position"][row == number] - 1])
+    return torch.cat(out)
+
+
 @pytest.mark.parametrize("kind", CONFIGS)
 def test_evaluate_equals_the_full_logits(folders, kind):
     # Also in training mode: dropout is off.
@@ -137,7 +147,8 @@ def test_evaluate_equals_the_full_logits(folders, kind):
     logprob, entropy = naive(policy, batch)
     for mode in (policy.eval, policy.train):
         mode()
-        out = policy.evaluate(batch, WANTS)
+        out = policy.evaluate(batch, WANTS | {"action.mean_logprob"})
+        torch.testing.assert_close(out["action.mean_logprob"], naive_mean(policy, batch), atol=1e-4, rtol=0)
         torch.testing.assert_close(out["action.logprob"], logprob, atol=1e-5, rtol=0)
         torch.testing.assert_close(out["action.entropy"], entropy, atol=1e-5, rtol=0)
 
@@ -334,7 +345,7 @@ def test_export_is_a_model_of_transformers(folders, tmp_path, kind, rank):
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
     again = build(str(folder))
     expected = policy.evaluate(batch, WANTS)["action.logprob"]
-    torch.testing.assert_close(again.evaluate(batch, WANTS)["action.logprob"], expected, atol=1e-5, rtol=0)
+    torch.testing.assert_close(again.evaluate(batch, WANTS)["action.logprob"], expected, atol=2e-5, rtol=0)
     assert again.encode_prompt(Problem(0, "3+4")) == policy.encode_prompt(Problem(0, "3+4"))
     with pytest.raises(GuerdonError, match="new or empty folder"):
         policy.export(folder)
@@ -448,7 +459,7 @@ def test_trains_in_the_loop_and_resumes(folders, rank, reference):
         task=Sums(),
         policy=HuggingFaceLM(folders["llama"], lora_rank=rank),
         rollout=Sample(2, 4, Sampling(max_tokens=5)),
-        rewards=(Verifier(isolate=False),),
+        rewards=(Verifier(guard=Guard(isolate=False)),),
         advantage=(Standardize(),),
         objective=Objective(PPOClip(), regularizers=(KLPenalty(coef=0.1, reference=reference),)),
         update=Update(lr=1e-3, minibatches=2),

@@ -15,6 +15,7 @@ from guerdon.objectives.kl import KLPenalty
 from guerdon.objectives.ppo_clip import PPOClip
 from guerdon.piece import Aggregation
 from guerdon.policies.tiny_lm import TinyLM
+from guerdon.rewards.guard import Guard
 from guerdon.rewards.verifier import Verifier
 from guerdon.rollouts.sample import Sample
 from guerdon.rollouts.sampler import Sampling
@@ -50,7 +51,7 @@ def two_steps(aggregation: Aggregation, micro_batch: int | None) -> tuple[Traine
         policy=TinyLM(width=16, layers=1, heads=2, vocab_size=262),
         # A third of the tokens stop an untrained model's response: some are short, some are cut off.
         rollout=Sample(prompts=2, samples_per_prompt=4, sampling=Sampling(max_tokens=9, stop=STOPS)),
-        rewards=(Verifier(isolate=False),),
+        rewards=(Verifier(guard=Guard(isolate=False)),),
         advantage=(Standardize(),),
         objective=Objective(PPOClip(), aggregation, regularizers=(KLPenalty(0.1), EntropyBonus(0.01))),
         update=Update(lr=1e-2, epochs=2, micro_batch=micro_batch, max_grad_norm=0.5),

@@ -7,6 +7,7 @@ from strategies import batch_of
 from guerdon.errors import GuerdonError
 from guerdon.rewards import _pool
 from guerdon.rewards.function import Function
+from guerdon.rewards.guard import Guard
 from guerdon.serial import from_json, to_json
 from guerdon.tasks.problem import Problem
 
@@ -32,7 +33,7 @@ def rewards(piece, batch):
 
 @pytest.mark.parametrize("isolate", [True, False])
 def test_one_number(isolate):
-    piece = Function("scoring_functions:matches", name="right", isolate=isolate)
+    piece = Function("scoring_functions:matches", name="right", guard=Guard(isolate=isolate))
     values, reasons = rewards(piece, batch_for(["2", "3", ""]))
     assert values == {"traj.reward/right": pytest.approx([1.0, 0.0, math.nan], nan_ok=True)}
     assert reasons == ["", "", "right: unscored: the function returned None"]
@@ -41,7 +42,10 @@ def test_one_number(isolate):
 @pytest.mark.parametrize("isolate", [True, False])
 def test_components(isolate):
     piece = Function(
-        "scoring_functions:graded", components=("a", "b"), columns=("group.source", "traj.extra"), isolate=isolate
+        "scoring_functions:graded",
+        components=("a", "b"),
+        columns=("group.source", "traj.extra"),
+        guard=Guard(isolate=isolate),
     )
     columns = {"group.source": ["web"], "traj.extra": torch.arange(5)}
     values, reasons = rewards(piece, batch_for(["four", "boom", "part", "one", "more"], **columns))
@@ -56,16 +60,16 @@ def test_components(isolate):
 
 
 def test_undeclared_components_are_refused():
-    piece = Function("scoring_functions:graded", columns=("group.source",), isolate=False)
+    piece = Function("scoring_functions:graded", columns=("group.source",), guard=Guard(isolate=False))
     with pytest.raises(GuerdonError, match="must be one number, got components a, b; name them"):
         piece(batch_for(["x"], **{"group.source": ["web"]}))
 
 
 def test_columns_and_batched():
     truncated = {"traj.truncated": torch.tensor([True, False])}
-    piece = Function("scoring_functions:truncation", columns=("traj.truncated",), isolate=False)
+    piece = Function("scoring_functions:truncation", columns=("traj.truncated",), guard=Guard(isolate=False))
     assert rewards(piece, batch_for(["a", "b"], **truncated))[0] == {"traj.reward/function": [1.0, 0.0]}
-    piece = Function("scoring_functions:lengths", batched=True)
+    piece = Function("scoring_functions:lengths", guard=Guard(batched=True))
     assert rewards(piece, batch_for(["a", "bcd"]))[0] == {"traj.reward/function": [1.0, 3.0]}
 
 
@@ -76,7 +80,7 @@ def test_a_worker_reads_problems_without_torch():
 
 def test_an_argument_that_nobody_gives_is_said_at_once():
     for isolate in (True, False):
-        piece = Function("scoring_functions:graded", isolate=isolate)
+        piece = Function("scoring_functions:graded", guard=Guard(isolate=isolate))
         with pytest.raises(GuerdonError, match="it needs source, but is given prompt, response, problem"):
             piece(batch_for(["a"]))
 

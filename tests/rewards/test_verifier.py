@@ -10,6 +10,7 @@ from strategies import batch_of
 from guerdon.errors import GuerdonError
 from guerdon.piece import TaskSpec
 from guerdon.rewards import _pool
+from guerdon.rewards.guard import Guard
 from guerdon.rewards.verifier import Verifier
 from guerdon.serial import from_json, to_json
 from guerdon.shaping.weighted_sum import WeightedSum
@@ -52,7 +53,7 @@ def batch_for(task, responses):
 
 def test_scores_of_the_task_and_reasons():
     batch = batch_for(Fussy(), [["0", "1", ""], ["1"]])
-    piece = Verifier(isolate=False)
+    piece = Verifier(guard=Guard(isolate=False))
     out = piece(batch)
     assert set(out) == set(piece.writes)
     assert out["traj.reward/correct"].dtype == torch.get_default_dtype()
@@ -64,21 +65,21 @@ def test_scores_of_the_task_and_reasons():
 def test_equal_responses_to_a_problem_are_scored_once():
     CALLS.clear()
     batch = batch_for(Fussy(), [["0", "0", "1"], ["0", "1", "1"]])
-    out = Verifier(isolate=False)(batch)
+    out = Verifier(guard=Guard(isolate=False))(batch)
     assert out["traj.reward/correct"].tolist() == [1, 1, 0, 0, 1, 1]
     assert CALLS == [(0, "0"), (0, "1"), (1, "0"), (1, "1")]
 
 
 def test_unscored_reaches_the_combined_reward_as_nan():
     batch = batch_for(Fussy(), [["0", ""]])
-    batch = batch.with_columns(Verifier(isolate=False)(batch))
+    batch = batch.with_columns(Verifier(guard=Guard(isolate=False))(batch))
     assert WeightedSum()(batch)["traj.reward"].tolist() == pytest.approx([1.0, math.nan], nan_ok=True)
 
 
 def test_reasons_of_two_rewards_are_kept():
     batch = batch_for(Fussy(), [["0", ""]])
     for name in ("a", "b"):
-        batch = batch.with_columns(Verifier(name=name, isolate=False)(batch))
+        batch = batch.with_columns(Verifier(name=name, guard=Guard(isolate=False))(batch))
     first, second = batch["traj.reward_error"]
     assert first == "" and second.startswith("a: ValueError: empty") and "; b: ValueError: empty" in second
     assert batch.names("traj", "reward/") == ["reward/a", "reward/b"]
@@ -92,11 +93,11 @@ def test_in_a_worker(tmp_path):
 
 
 def test_saved_and_refused():
-    piece = Verifier(name="right", timeout=2)
+    piece = Verifier(name="right", guard=Guard(timeout=2))
     assert from_json(to_json(piece)) == piece
     assert piece.writes == ("traj.reward/right", "traj.reward_error")
     with pytest.raises(GuerdonError, match="time limits must be positive"):
-        dataclasses.replace(piece, timeout=0)
+        dataclasses.replace(piece, guard=Guard(timeout=0))
     batch = batch_of([1], columns={"traj.response": ["x"], "group.problem": [None]}).with_run(task=None)
     with pytest.raises(GuerdonError, match="problems with a verifier, got NoneType"):
         piece(batch)
@@ -114,7 +115,7 @@ class Partial(Fussy):
 
 def test_a_threshold_turns_partial_credit_into_right_or_wrong_and_keeps_what_is_unscored():
     batch = batch_for(Partial(), [["0.2", "0.5", "1", ""]])
-    kept = Verifier(isolate=False)(batch)["traj.reward/correct"].tolist()
-    strict = Verifier(isolate=False, threshold=0.5)(batch)["traj.reward/correct"].tolist()
+    kept = Verifier(guard=Guard(isolate=False))(batch)["traj.reward/correct"].tolist()
+    strict = Verifier(guard=Guard(isolate=False), threshold=0.5)(batch)["traj.reward/correct"].tolist()
     assert kept == pytest.approx([0.2, 0.5, 1.0, math.nan], nan_ok=True)
     assert strict == pytest.approx([0.0, 1.0, 1.0, math.nan], nan_ok=True)

@@ -18,12 +18,14 @@ from guerdon.piece import Aggregation, Policy, PolicySpec, RowLoss, Term, Transf
 from guerdon.policies.tabular import Tabular, TabularPolicy
 from guerdon.policies.tiny_lm import TinyLM
 from guerdon.recipe import Recipe
-from guerdon.rewards.format import Pattern
+from guerdon.rewards.guard import Guard
+from guerdon.rewards.scored import Scored
 from guerdon.rewards.verifier import Verifier
 from guerdon.rng import Stream
 from guerdon.rollouts.sample import Sample
 from guerdon.rollouts.sampler import Sampling
 from guerdon.rollouts.tabular import SampleTree
+from guerdon.scorers.format import Pattern
 from guerdon.tasks.reasoning_gym import ReasoningGym
 from guerdon.tasks.token_tree import TokenTree
 from guerdon.update import Update
@@ -104,7 +106,7 @@ def language_recipe() -> Recipe:
         task=ReasoningGym("chain_sum", test_size=4, options={"min_terms": 2, "max_terms": 2, "max_digits": 1}),
         policy=TinyLM(width=32, layers=1, heads=2, vocab_size=300),
         rollout=Sample(prompts=2, samples_per_prompt=3, sampling=Sampling(max_tokens=5)),
-        rewards=(Verifier(isolate=False), Pattern(".*[0-9].*", isolate=False)),
+        rewards=(Verifier(guard=Guard(isolate=False)), Scored(Pattern(".*[0-9].*"), guard=Guard(isolate=False))),
         advantage=(Standardize(),),
         objective=Objective(PPOClip(), SeqMeanTokenMean(), regularizers=(KLPenalty(0.01), EntropyBonus(0.01))),
         update=Update(lr=3e-3, epochs=2, minibatches=2, micro_batch=2),

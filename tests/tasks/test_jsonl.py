@@ -1,9 +1,12 @@
+import gzip
 import json
 import pickle
 
 import pytest
 
 from guerdon.errors import GuerdonError
+from guerdon.scorers.exact import Exact
+from guerdon.scorers.number import Number
 from guerdon.serial import from_json, to_json
 from guerdon.tasks.jsonl import JsonlProblems
 from guerdon.tasks.problem import ProblemTask
@@ -60,11 +63,11 @@ def test_an_edited_file_is_read_again(tmp_path):
 
 def test_scorers(tmp_path):
     path = write(tmp_path / "a.jsonl", [{"prompt": "q", "answer": "1,000"}])
-    exact, number = JsonlProblems(path), JsonlProblems(path, scorer="number")
+    exact, number = JsonlProblems(path), JsonlProblems(path, scorer=Number())
     problem = exact.problem("train", 0)
     assert [exact.score(problem, text) for text in (" 1,000\n", "1000")] == [1.0, 0.0]
     assert [number.score(problem, text) for text in ("so it is 1000.0", "1000 or 999", "?")] == [1.0, 0.0, 0.0]
-    tag = JsonlProblems(path, answer_tag="a")
+    tag = JsonlProblems(path, scorer=Exact(tag="a"))
     assert [tag.score(problem, text) for text in ("<a>1,000</a>", "1,000")] == [1.0, 0.0]
 
 
@@ -88,6 +91,17 @@ def test_a_bad_line_is_refused_with_its_place(tmp_path, line, says):
     assert str(error.value).startswith(f"{path}:2: ")
 
 
+def test_a_compressed_file_is_read_and_a_cut_one_refused(tmp_path):
+    path = tmp_path / "a.jsonl.gz"
+    path.write_bytes(gzip.compress("".join(json.dumps(row) + "\n" for row in sums(300)).encode()))
+    task = JsonlProblems(str(path), test_size=1)
+    assert task.size("train") == 299 and task.problem("train", 0).prompt == "0 + 1 ="
+    for broken in (path.read_bytes()[:-20], b"no gzip", path.read_bytes()[:30] + b"\xff" * 300):
+        path.write_bytes(broken)
+        with pytest.raises(GuerdonError, match=r"a\.jsonl\.gz must be a whole gzip file"):
+            task.size("train")
+
+
 def test_bad_files(tmp_path):
     with pytest.raises(GuerdonError, match=r"readable file, got .*none\.jsonl"):
         JsonlProblems(str(tmp_path / "none.jsonl")).size("train")
@@ -99,7 +113,7 @@ def test_bad_files(tmp_path):
         JsonlProblems(str(tmp_path / "latin.jsonl")).size("train")
     path = write(tmp_path / "a.jsonl", [{"prompt": "q", "answer": "x"}])
     with pytest.raises(GuerdonError, match="needs an answer with a number, got 'x'"):
-        JsonlProblems(path, scorer="number").size("train")
+        JsonlProblems(path, scorer=Number()).size("train")
     with pytest.raises(GuerdonError, match="must leave training problems, got 1 of 1"):
         JsonlProblems(path, test_size=1).size("train")
     with pytest.raises(GuerdonError, match="held out"):

@@ -26,6 +26,7 @@ from guerdon.policies.language_model import PROVIDES, LanguageModel
 from guerdon.policies.tiny_lm import TinyLM
 from guerdon.policies.tokenizer import train_tokenizer
 from guerdon.recipe import Recipe
+from guerdon.rewards.guard import Guard
 from guerdon.rewards.verifier import Verifier
 from guerdon.rng import Stream
 from guerdon.rollouts.demonstrations import Demonstrations
@@ -110,7 +111,7 @@ def on_lm(
 
 def in_process(piece: Transform) -> Transform:
     """The reward without worker processes, which the bench's own scorers do not need."""
-    return dataclasses.replace(piece, isolate=False) if isinstance(piece, Verifier) else piece
+    return dataclasses.replace(piece, guard=Guard(isolate=False)) if isinstance(piece, Verifier) else piece
 
 
 @dataclass(frozen=True)

@@ -28,10 +28,11 @@ from guerdon.papers._proxy import compare, finals, last
 from guerdon.papers.grpo_lambda import compose as grpo
 from guerdon.piece import Transform
 from guerdon.recipe import Recipe
-from guerdon.rewards.format import Tags
+from guerdon.rewards.scored import Scored
 from guerdon.rewards.verifier import Verifier
 from guerdon.rollouts.sample import Sample
 from guerdon.rollouts.sampler import Sampling
+from guerdon.scorers.format import Tags
 from guerdon.update import Update
 
 BUDGET = 64
@@ -49,7 +50,7 @@ def compose(weight: LongestRight, *rewards: Transform) -> Recipe:
     )
 
 
-RECIPE = compose(LongestRight(right_above=1.01, cut_at=BUDGET), Tags())
+RECIPE = compose(LongestRight(right_above=1.01, cut_at=BUDGET), Scored(Tags()))
 VISION = compose(LongestRight(cut_at=BUDGET, no_right=1.0, no_wrong=0.1))
 
 

@@ -97,12 +97,12 @@ class HuggingFaceModel(LanguageModel):
                 f"got {attention_mask.shape[1]}; lower max_tokens or use shorter prompts"
             )
         decoder: Any = self.causal.base_model
-        inputs = {"input_ids": input_ids, "attention_mask": attention_mask.long(), "past_key_values": cache}
+        inputs = {"input_ids": input_ids, "attention_mask": attention_mask.long(), cache_name(decoder): cache}
         if self.takes_positions:
             inputs["position_ids"] = positions(attention_mask)[:, -input_ids.shape[1] :]
         out = decoder(**inputs, use_cache=use_cache)
         hidden = out.last_hidden_state if self.logit_scale == 1 else out.last_hidden_state * self.logit_scale
-        return hidden, out.past_key_values if use_cache else None
+        return hidden, out[cache_name(decoder)] if use_cache else None
 
     @torch.no_grad()
     def prefill(self, prompts: Sequence[Tensor]) -> "HuggingFaceDecodeState":
@@ -325,6 +325,11 @@ def _parameters(decoder: nn.Module) -> Mapping[str, Any]:
     return inspect.signature(decoder.forward).parameters
 
 
+def cache_name(decoder: nn.Module) -> str:
+    """What a decoder calls its key-value cache, as argument and as output: the former name before transformers 5.24."""
+    return "cache" if "cache" in _parameters(decoder) else "past_key_values"
+
+
 def _unsaved(policy: nn.Module) -> frozenset[str]:
     """Names of parameters that ``state_dict`` leaves out: never trained, or a second name of a tied weight."""
     out, seen = set(), set()
@@ -340,7 +345,10 @@ def _check_model(policy: HuggingFaceModel) -> None:
     """Refuse a model that cannot decode with a cache, or whose logits the head does not give."""
     causal: Any = policy.causal
     name = type(causal).__name__
-    if "past_key_values" not in _parameters(causal.base_model):
+    takes = _parameters(causal.base_model)
+    # A state-space model may take a cache too, but no positions: left padding would change its state.
+    state_alone = getattr(causal, "_is_stateful", False) and "position_ids" not in takes
+    if cache_name(causal.base_model) not in takes or state_alone:
         raise GuerdonError(f"HuggingFaceLM.model must be a transformer with a key-value cache, got {name}")
     weight, bias = policy.head()
     was_training = causal.training

@@ -9,8 +9,8 @@ Deviations
     Equal responses to the same problem in one batch are scored once.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -19,9 +19,10 @@ from torch import Tensor
 from guerdon.batch import Batch, Column
 from guerdon.errors import GuerdonError
 from guerdon.piece import Transform
-from guerdon.rewards._columns import REASONS, reward_columns
+from guerdon.rewards._columns import REASONS, component_lists, reward_columns
 from guerdon.rewards.guard import Guard
-from guerdon.tasks.problem import ProblemTask
+from guerdon.rewards.scored import judged
+from guerdon.tasks.problem import Problem, ProblemTask
 
 
 @dataclass(frozen=True)
@@ -30,27 +31,17 @@ class Verifier(Transform):
 
     name: str = "correct"
     """The component's name: writes ``traj.reward/<name>``."""
-    timeout: float = 10.0
-    """Seconds for one response; beyond them it is unscored."""
-    isolate: bool = True
-    """Score in worker processes. False is for trusted scorers: a hang or a crash then takes the run with it."""
-    workers: int = 1
-    """Worker processes."""
+    guard: Guard = field(default_factory=Guard)
+    """How the task's scorer is called."""
     threshold: float | None = None
     """Scores from here on count 1 and lower ones 0; None keeps a scorer's partial credit."""
 
     reads = ("group.problem", "traj.response", "run.task")
 
-    def __post_init__(self) -> None:
-        self._guard()
-
     @property
     def writes(self) -> tuple[str, ...]:
         """The component and the reasons."""
         return (f"traj.reward/{self.name}", REASONS)
-
-    def _guard(self) -> Guard:
-        return Guard(timeout=self.timeout, workers=self.workers, isolate=self.isolate)
 
     def __call__(self, batch: Batch, state: Any = None) -> Mapping[str, Column]:
         """The component ``[traj]``, NaN where unscored, and the reasons.
@@ -58,17 +49,26 @@ class Verifier(Transform):
         Raises:
             GuerdonError: if the run's task has no verifier.
         """
-        task = batch["run.task"]
-        if not isinstance(task, ProblemTask):
-            raise GuerdonError(f"Verifier needs a task made of problems with a verifier, got {type(task).__name__}")
-        problems, responses = batch["traj.problem"], batch["traj.response"]
-        keys = [
-            (problem.id, str(problem.prompt), response) for problem, response in zip(problems, responses, strict=True)
-        ]
-        calls = dict(zip(keys, zip(problems, responses, strict=True), strict=True))
-        outcomes = dict(zip(calls, self._guard()(task.score, list(calls.values())), strict=True))
-        columns = dict(reward_columns(batch, [outcomes[key] for key in keys], self.name))
+        task = _with_verifier(batch["run.task"])
+        columns = dict(reward_columns(batch, judged(batch, task.score, self.guard), self.name))
         score = columns[f"traj.reward/{self.name}"]
         if self.threshold is not None and isinstance(score, Tensor):
             columns[f"traj.reward/{self.name}"] = torch.where(score.isnan(), score, (score >= self.threshold).to(score))
         return columns
+
+    def lists(self, pairs: Sequence[tuple[Problem, str]], task: Any = None) -> tuple[dict[str, list[float]], list[str]]:
+        """What a call gives, as plain lists for pairs of problem and response.
+
+        Raises:
+            GuerdonError: if the task has no verifier.
+        """
+        columns, reasons = component_lists(self.guard(_with_verifier(task).score, pairs), self.name)
+        if (level := self.threshold) is not None:
+            columns = {name: [x if x != x else float(x >= level) for x in column] for name, column in columns.items()}
+        return columns, reasons
+
+
+def _with_verifier(task: Any) -> ProblemTask:
+    if not isinstance(task, ProblemTask):
+        raise GuerdonError(f"Verifier needs a task made of problems with a verifier, got {type(task).__name__}")
+    return task

@@ -37,14 +37,18 @@ def after_thinking(response: str, tag: str = "think", opened: bool = False) -> s
 
 
 def last_number(text: str) -> float | None:
-    """The last number of a text: ``1,234.5``, ``-2e3``, ``3/4`` (thousands separators dropped); None without one."""
-    numbers = list(_NUMBER.finditer(text.replace("\N{MINUS SIGN}", "-")))
-    if not numbers:
-        return None
-    found = numbers[-1]
-    value, bottom = float(found["top"].replace(",", "")), float(found["bottom"] or 1)
-    value = value / bottom if bottom else math.nan
-    return value if math.isfinite(value) else None
+    """The last number of a text; None without one, or if it is not finite."""
+    found = numbers(text)
+    return found[-1] if found and math.isfinite(found[-1]) else None
+
+
+def numbers(text: str) -> list[float]:
+    """Every number of a text: ``1,234.5``, ``-2e3``, ``3/4`` (thousands separators dropped)."""
+    values = []
+    for found in _NUMBER.finditer(text.replace("\N{MINUS SIGN}", "-")):
+        value, bottom = float(found["top"].replace(",", "")), float(found["bottom"] or 1)
+        values.append(value / bottom if bottom else math.nan)
+    return values
 
 
 def fits(pattern: str, text: str) -> bool:

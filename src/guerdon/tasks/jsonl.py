@@ -4,22 +4,23 @@ Idea
     Bring your own problems. A line is refused with its number rather than skipped, and what is held out never
     occurs in training, even if the file repeats a prompt.
 Reads
-    ``path`` and, where given, ``test_path``; UTF-8.
+    ``path`` and, where given, ``test_path``; UTF-8, and compressed where the name ends in ``.gz``.
 Deviations
-    The number scorer takes the last number of the response, so it trusts that the response ends with its answer.
+    None.
 """
 
+import gzip
 import json
-import math
 import os
 import random
-from dataclasses import dataclass
+import zlib
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
-from guerdon.base import TaskSpec
+from guerdon.base import Score, Scorer, TaskSpec
 from guerdon.errors import GuerdonError
-from guerdon.tasks.answer import last_number, tagged
+from guerdon.scorers.exact import Exact
 from guerdon.tasks.problem import Problem
 
 
@@ -28,7 +29,7 @@ class JsonlProblems(TaskSpec):
     """Problems of a JSONL file; 1 if the response's answer matches the reference, else 0."""
 
     path: str
-    """The file: one JSON object per line."""
+    """The file: one JSON object per line; ``.gz`` is read compressed."""
     test_path: str | None = None
     """The held-out problems; None: ``test_size`` problems of ``path``, chosen by ``seed``."""
     test_size: int = 0
@@ -37,12 +38,8 @@ class JsonlProblems(TaskSpec):
     """Key of the prompt: a text, or chat messages with ``role`` and ``content``."""
     answer_field: str = "answer"
     """Key of the reference answer: a text or a number."""
-    scorer: Literal["exact", "number"] = "exact"
-    """``exact``: equal texts, white space at the ends aside; ``number``: equal last numbers, up to ``tolerance``."""
-    tolerance: float = 1e-6
-    """Relative and absolute error that the number scorer allows."""
-    answer_tag: str | None = None
-    """Score only what the last ``<answer_tag>...</answer_tag>`` holds (0 without one); None: the whole response."""
+    scorer: Scorer = field(default_factory=Exact)
+    """The rule that judges a response: ``exact``, ``number:tolerance=0.01,tag=answer`` or any other scorer."""
     seed: int = 0
     """Of the choice of held-out problems."""
 
@@ -51,8 +48,6 @@ class JsonlProblems(TaskSpec):
             raise GuerdonError(
                 f"JsonlProblems.test_size must be 0 with a test_path and at least 0 without, got {self.test_size}"
             )
-        if not self.tolerance >= 0:
-            raise GuerdonError(f"JsonlProblems.tolerance must be at least 0, got {self.tolerance}")
 
     def size(self, split: str) -> int:
         """Number of problems of a split.
@@ -69,18 +64,9 @@ class JsonlProblems(TaskSpec):
             raise GuerdonError(f"a {split} problem must have a number in 0..{len(problems) - 1}, got {number}")
         return problems[number]
 
-    def score(self, problem: Problem, response: str) -> float:
-        """1.0 if the answer in the response matches the reference, else 0.0."""
-        assert problem.answer is not None
-        answer = tagged(response, self.answer_tag)
-        if answer is None:
-            return 0.0
-        if self.scorer == "exact":
-            return float(answer == problem.answer.strip())
-        got, wanted = last_number(answer), last_number(problem.answer)
-        if got is None or wanted is None:
-            return 0.0
-        return float(math.isclose(got, wanted, rel_tol=self.tolerance, abs_tol=self.tolerance))
+    def score(self, problem: Problem, response: str) -> Score:
+        """What the scorer says of a response."""
+        return self.scorer(problem, response)
 
     def _split(self, split: str) -> tuple[Problem, ...]:
         if split not in ("train", "test"):
@@ -128,10 +114,13 @@ def read_problems(task: JsonlProblems, path: str) -> list[Problem]:
         GuerdonError: ``path:line: what is wrong`` for the first bad line, or if there is no problem at all.
     """
     problems = []
-    with open(path, "rb") as file:
-        for number, line in enumerate(file, 1):
-            if line.strip():
-                problems.append(_problem(task, line, number, f"{path}:{number}"))
+    with gzip.open(path) if path.endswith(".gz") else open(path, "rb") as file:
+        try:
+            for number, line in enumerate(file, 1):
+                if line.strip():
+                    problems.append(_problem(task, line, number, f"{path}:{number}"))
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise GuerdonError(f"{path} must be a whole gzip file: {error}") from None
     if not problems:
         raise GuerdonError(f"{path} must hold at least one problem, got an empty file")
     return problems
@@ -148,8 +137,12 @@ def _problem(task: JsonlProblems, line: bytes, number: int, where: str) -> Probl
         if key not in row:
             raise GuerdonError(f"{where}: no field {key!r}; the line has {', '.join(map(repr, row)) or 'none'}")
     meta = {key: value for key, value in row.items() if key not in (task.prompt_field, task.answer_field)}
-    answer = _answer(task, row[task.answer_field], where)
-    return Problem(number, _prompt(row[task.prompt_field], where), answer, meta)
+    problem = Problem(number, _prompt(row[task.prompt_field], where), _answer(row[task.answer_field], where), meta)
+    try:
+        task.scorer.check(problem)
+    except GuerdonError as refusal:
+        raise GuerdonError(f"{where}: {refusal}") from None
+    return problem
 
 
 def _prompt(prompt: Any, where: str) -> str | tuple[dict[str, str], ...]:
@@ -166,9 +159,7 @@ def _prompt(prompt: Any, where: str) -> str | tuple[dict[str, str], ...]:
     return tuple(chat)
 
 
-def _answer(task: JsonlProblems, answer: Any, where: str) -> str:
+def _answer(answer: Any, where: str) -> str:
     if isinstance(answer, bool) or not isinstance(answer, (str, int, float)):
         raise GuerdonError(f"{where}: an answer must be a text or a number, got {str(answer)[:80]}")
-    if task.scorer == "number" and last_number(str(answer)) is None:
-        raise GuerdonError(f"{where}: the number scorer needs an answer with a number, got {str(answer)[:80]!r}")
     return str(answer)

@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from guerdon.base import Score
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,6 @@ class ProblemTask(Protocol):
         """Problem ``number`` of a split; the same number is always the same problem."""
         ...
 
-    def score(self, problem: Problem, response: str) -> float:
+    def score(self, problem: Problem, response: str) -> "Score":
         """Reward of a response, usually 0 or 1. May be slow, hang or raise: callers guard it."""
         ...

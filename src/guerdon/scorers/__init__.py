@@ -1,0 +1,1 @@
+"""Problem + response -> score: verifiable rules, one response at a time. Imports no torch."""

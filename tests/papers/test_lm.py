@@ -84,9 +84,8 @@ def test_recipes_are_made_small_and_score_in_this_process():
     recipe = on_lm(RECIPE, SUMS, prompts=4, samples=2, max_tokens=5)
     assert recipe.task == SUMS and (recipe.rollout.prompts, recipe.rollout.samples_per_prompt) == (4, 2)
     assert recipe.rollout.sampling.max_tokens == 5 and recipe.update.minibatches == 1
-    assert [piece.guard.isolate for piece in recipe.rewards] == [False, False]
-    assert recipe.rewards[1] is CHARACTERS
-    assert in_process(Verifier()) == Verifier(guard=Guard(isolate=False))
+    assert recipe.rewards == (Verifier(guard=Guard(isolate=False)), CHARACTERS)
+    assert in_process(CHARACTERS) is CHARACTERS
     with pytest.raises(GuerdonError, match="on_lm needs a recipe that samples responses, got rollout WindowedSample"):
         on_lm(dataclasses.replace(RECIPE, rollout=WindowedSample()), SUMS)
 

@@ -84,10 +84,7 @@ def both_ways(name: str, golds: list[tuple[str, str | None]], mark: str) -> Iter
     shape = "\\boxed{%s}" if mark == "boxed" else mark + "%s"
     yield f"{name}, answers", [Case(Problem(n, "", gold), shape % gold, True) for n, (gold, _) in enumerate(golds)]
     if golds and golds[0][1] is not None:
-        yield (
-            f"{name}, solutions",
-            [Case(Problem(n, "", gold), text or "", True) for n, (gold, text) in enumerate(golds)],
-        )
+        yield f"{name}, solutions", [Case(Problem(n, "", gold), text or "", True) for n, (gold, text) in enumerate(golds)]
 
 
 def judged(cases: list[Case], scorer: Math, workers: int) -> list[float]:
@@ -102,9 +99,7 @@ def disagreements(cases: list[Case], scores: list[float]) -> list[dict[str, Any]
             "problem": case.problem.id,
             "label": case.right,
             "score": None if math.isnan(score) else score,
-            "reference": final_answer(case.problem.answer or "")
-            if "\n" in (case.problem.answer or "")
-            else case.problem.answer,
+            "reference": final_answer(case.problem.answer or "") if "\n" in (case.problem.answer or "") else case.problem.answer,
             "answer": final_answer(case.response),
         }
         for case, score in zip(cases, scores, strict=True)
@@ -131,9 +126,7 @@ def main() -> int:
             continue
         print(f"{name:40} {len(cases) - len(differ):6} of {len(cases):6}", flush=True)
         for row in differ:
-            print(
-                f"    {row['problem']}: label {row['label']}, score {row['score']}: {row['reference']!r} and {row['answer']!r}"
-            )
+            print(f"    {row['problem']}: label {row['label']}, score {row['score']}: {row['reference']!r} and {row['answer']!r}")
     return int(failed)
 
 

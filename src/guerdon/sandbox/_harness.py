@@ -90,11 +90,7 @@ def node(part, reference):
     if isinstance(part, (type, types.FunctionType, types.BuiltinFunctionType)):
         raise Unreadable(f"a {type(part).__name__} cannot be handed over between tests and program")
     names = [*getattr(part, "__dict__", ()), *getattr(type(part), "__slots__", ())]
-    return [
-        "object",
-        type(part).__name__,
-        *itertools.chain.from_iterable((n, reference(getattr(part, n))) for n in names),
-    ]
+    return ["object", type(part).__name__, *itertools.chain.from_iterable((n, reference(getattr(part, n))) for n in names)]
 
 
 def unpack(data, classes):

@@ -19,7 +19,7 @@ import time
 SET_PARENT_DEATH_SIGNAL, SET_DUMPABLE, SET_CHILD_SUBREAPER, SET_NO_NEW_PRIVILEGES = 1, 4, 36, 38
 
 
-class suppress:
+class suppress:  # noqa: N801
     """``contextlib.suppress``."""
 
     def __init__(self, *kinds):

@@ -26,14 +26,7 @@ from guerdon.sandbox._seccomp import filter_program
 FOLDER = "/box"
 """The working folder under bubblewrap."""
 _SYSTEM = ("/bin", "/sbin", "/lib", "/lib32", "/lib64")
-_FILES = (
-    "/etc/ld.so.cache",
-    "/etc/ld.so.conf",
-    "/etc/ld.so.conf.d",
-    "/etc/alternatives",
-    "/etc/localtime",
-    "/nix/store",
-)
+_FILES = ("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/alternatives", "/etc/localtime", "/nix/store")
 
 
 @dataclass(frozen=True)
@@ -100,6 +93,7 @@ def _trial(python: str) -> str:
         except subprocess.TimeoutExpired:
             return "bwrap took more than a minute to start"
     return "" if done.returncode == 0 else f"bwrap failed: {done.stderr.strip()[:300]}"
+
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 # make docs   write the generated parts of the docs again
 # make check  everything that has to hold before a change lands
 # Each sets up what it needs in $(VENV) first; PYTHON chooses the interpreter.
+# Model-written programs are isolated by bubblewrap (bwrap) if it is installed; without it, tests that need it skip.
 
 PYTHON ?= python3
 VENV ?= .venv

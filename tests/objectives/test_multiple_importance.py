@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from guerdon.errors import GuerdonError
 from guerdon.objective import Objective
-from guerdon.objectives.by_source import BySource
+from guerdon.objectives.by_origin import ByOrigin
 from guerdon.objectives.multiple_importance import ExplorationWeight, MultipleImportance
 from guerdon.objectives.ppo_clip import PPOClip
 from guerdon.papers._bench import ragged
@@ -32,7 +32,7 @@ def test_golden():
 
 def test_the_exploration_weight_is_one_on_samples_and_has_no_gradient():
     objective = Objective(
-        BySource(PPOClip(None, None, dual_clip=None), MultipleImportance()), weights=(ExplorationWeight(),)
+        ByOrigin(PPOClip(None, None, dual_clip=None), MultipleImportance()), weights=(ExplorationWeight(),)
     )
     batch, logprob = rows([0.5], [0.5], 1.0)
     loss, _ = objective(objective.prepare(batch), {})

@@ -12,6 +12,7 @@ from guerdon.papers.amft import RECIPE
 from guerdon.piece import TaskSpec
 from guerdon.policies.tabular import Tabular
 from guerdon.policies.tiny_lm import TinyLM
+from guerdon.rewards.guard import Guard
 from guerdon.rewards.verifier import Verifier
 from guerdon.rng import Stream
 from guerdon.rollouts.meta_weight import MetaWeight, MixState, lookahead_slope, moved
@@ -116,7 +117,7 @@ class Letters(TaskSpec):
 
 def test_a_language_model_trains_with_rewards_scored_twice():
     sample = WithStored(Sample(prompts=4, samples_per_prompt=4, sampling=Sampling(max_tokens=6)))
-    scorer = (Verifier(isolate=False),)
+    scorer = (Verifier(guard=Guard(isolate=False)),)
     rollout = MetaWeight(sample, scorer, rate=5.0)
     recipe = replace(
         RECIPE, task=Letters(), policy=TinyLM(width=16, layers=1, heads=2), rollout=rollout, rewards=scorer

@@ -1,4 +1,7 @@
+import gzip
+import json
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +11,7 @@ from guerdon.tasks.problem import Problem
 
 pytest.importorskip("sqlglot")
 
+DATA = Path(__file__).parents[3] / "shared" / "data" / "spider"
 CREATE = "CREATE TABLE t (a, b, id); CREATE TABLE u (id, c); CREATE VIEW v AS SELECT a AS x FROM t;"
 KNOWN = {"t": {"a", "b", "id"}, "u": {"id", "c"}, "v": {"x"}}
 
@@ -77,3 +81,23 @@ def test_bad_problems_fields_and_a_missing_package(monkeypatch):
     monkeypatch.setitem(sys.modules, "sqlglot", None)
     with pytest.raises(GuerdonError, match=r"SqlParts needs sqlglot; run `pip install guerdon\[sql\]`"):
         SqlParts().check(Problem(7, "?", "SELECT a FROM t", {"create": CREATE}))
+
+
+@pytest.mark.skipif(not DATA.exists(), reason="needs the Spider data")
+def test_released_golds_have_all_parts_and_predictions_some():
+    schemas, pairs = (
+        [json.loads(line) for line in gzip.decompress((DATA / name).read_bytes()).decode().splitlines()]
+        for name in ("schemas.jsonl.gz", "gold_pred.jsonl.gz")
+    )
+    scripts = {
+        schema["db_id"]: "".join(
+            f'CREATE TABLE "{table}" ({", ".join(names)});'
+            for number, table in enumerate(schema["table_names_original"])
+            if (names := [f'"{name}"' for owner, name in schema["column_names_original"] if owner == number])
+        )
+        for schema in schemas
+    }
+    for pair in pairs[::20]:
+        asked = Problem(7, "?", pair["gold"], {"create": scripts[pair["db_id"]]})
+        assert SqlParts()(asked, pair["gold"]) == {"sql_schema": 1.0, "sql_ngram": 1.0}
+        assert 0 <= SqlParts()(asked, pair["pred"])["sql_ngram"] <= 1

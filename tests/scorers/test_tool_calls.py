@@ -92,6 +92,7 @@ def test_gold_calls_as_text_keep_types_and_places():
     assert score("mean([1, 2.0])", "mean([1.0, 2])", functions=()) == 1.0
     assert score("f(x=True)", "f(x=1)", functions=()) == 0.0
     assert score("f(x='A')", "f(x='a')", functions=()) == 0.0
+    assert [score(text, "f(x='')", functions=()) for text in ("f(x='')", "f()")] == [1.0, 0.0]
 
 
 @pytest.mark.parametrize(

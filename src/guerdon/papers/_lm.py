@@ -11,10 +11,9 @@ import copy
 import dataclasses
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
-
-import torch
 
 from guerdon.errors import GuerdonError
 from guerdon.loop import Result, train
@@ -25,6 +24,7 @@ from guerdon.papers._proxy import Measure
 from guerdon.piece import Origin, Policy, Transform
 from guerdon.policies.language_model import PROVIDES, LanguageModel
 from guerdon.policies.tiny_lm import TinyLM
+from guerdon.policies.tokenizer import train_tokenizer
 from guerdon.recipe import Recipe
 from guerdon.rewards.guard import Guard
 from guerdon.rewards.verifier import Verifier
@@ -47,6 +47,11 @@ WORKED = WorkedSum(terms=3, modulus=10)
 """Sums with their running sums written out."""
 WORDS = ReasoningGym("spell_backward", train_size=4000, test_size=200, options={"min_word_len": 3, "max_word_len": 4})
 """A generator of reasoning-gym that such a model learns in seconds; no other was found as even in difficulty."""
+
+BYTES = train_tokenizer([], 0)
+"""What every tokenizer of the bench begins with."""
+COLON, END = tuple(BYTES.encode(":")), (BYTES.eos_id,)
+"""Ids of the marker before an answer and of the end of a response."""
 
 Start = Callable[[Any, int], Policy]
 
@@ -109,36 +114,60 @@ def in_process(piece: Transform) -> Transform:
     return dataclasses.replace(piece, guard=Guard(isolate=False)) if isinstance(piece, Verifier) else piece
 
 
-def responses(
-    policy: Any, task: Any, *, problems: int = 100, samples: int = 4, max_tokens: int = 12, seed: int = 0
-) -> list[list[tuple[Problem, str]]]:
-    """``samples`` responses to each of the first held-out problems, with the problem."""
-    how, stream = Sampling(max_tokens=max_tokens), Stream((seed, "responses"))
-    numbers = list(range(min(problems, task.size("test") or problems)))
-    with torch.no_grad():
-        batch = sample_batch(task, policy, LocalSampler(policy), numbers, "test", samples, how, stream)
-    texts = iter(batch["traj.response"])
-    return [[(problem, next(texts)) for _ in range(samples)] for problem in batch["group.problem"]]
+@dataclass(frozen=True)
+class Look:
+    """Responses to look at: so many to each of the first problems of a split."""
+
+    problems: int = 100
+    samples: int = 4
+    split: str = "test"
+    max_tokens: int = 12
+
+    def __call__(self, policy: Any, task: Any, seed: int = 0) -> list[list[tuple[Problem, str]]]:
+        """A list per problem of (problem, response)."""
+        how, stream = Sampling(max_tokens=self.max_tokens), Stream((seed, "look"))
+        numbers = list(range(min(self.problems, task.size(self.split) or self.problems)))
+        batch = sample_batch(task, policy, LocalSampler(policy), numbers, self.split, self.samples, how, stream)
+        texts = iter(batch["traj.response"])
+        return [[(problem, next(texts)) for _ in range(self.samples)] for problem in batch["group.problem"]]
 
 
-def pass_at(k: int = 1, problems: int = 100, samples: int | None = None, max_tokens: int = 12) -> Measure:
-    """pass@k on held-out problems from ``samples`` responses each (default: the larger of k and 4)."""
+HELD_OUT = Look()
+
+
+def pass_at(k: int = 1, look: Look = HELD_OUT) -> Measure:
+    """pass@k; of at least k responses per problem."""
 
     def measure(result: Result, task: Any) -> float:
-        asked = max(k, 4) if samples is None else samples
-        groups = responses(result.policy, task, problems=problems, samples=asked, max_tokens=max_tokens)
-        values = [pass_at_k(asked, sum(task.score(*each) >= 1 for each in group), k) for group in groups]
+        samples = max(k, look.samples)
+        groups = dataclasses.replace(look, samples=samples)(result.policy, task)
+        values = [pass_at_k(samples, sum(task.score(*each) >= 1 for each in group), k) for group in groups]
         return sum(values) / len(values)
 
     return measure
 
 
-def share(test: Callable[[Problem, str], bool], problems: int = 100, samples: int = 4, max_tokens: int = 12) -> Measure:
-    """Share of the responses to held-out problems that pass a test."""
+def share(test: Callable[[Problem, str], bool], look: Look = HELD_OUT) -> Measure:
+    """Share of the responses that pass a test of (problem, response)."""
 
     def measure(result: Result, task: Any) -> float:
-        groups = responses(result.policy, task, problems=problems, samples=samples, max_tokens=max_tokens)
-        flat = [test(*each) for group in groups for each in group]
+        flat = [test(*each) for group in look(result.policy, task) for each in group]
         return sum(flat) / len(flat)
 
     return measure
+
+
+def several(*measures: Measure) -> tuple[Measure, list[list[float]]]:
+    """One measure that takes several: the list fills with a row of values per run, and the first is what it gives."""
+    rows: list[list[float]] = []
+
+    def measure(result: Result, task: Any) -> float:
+        rows.append([each(result, task) for each in measures])
+        return rows[-1][0]
+
+    return measure, rows
+
+
+def characters(response: str) -> float:
+    """A reward that is easily worked out by hand."""
+    return float(len(response))

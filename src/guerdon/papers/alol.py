@@ -13,7 +13,8 @@ Deviations
     eps and the seq variant are recalled, the rest was read. V comes from a first stage (``value``), which regresses the
     critic on rewards of the reference's own samples; here it is a plain critic, not an attention head on a frozen model, so
     a KL penalty holds the policy in that stage. Kept responses are drawn uniformly; sampling in proportion to A is left
-    out. A batch that keeps nothing has loss 0.
+    out. A batch that keeps nothing has loss 0. In ``kl`` the warning about k1 does not apply: over stored data its gradient
+    is not 0 on average, it pushes their likelihood down.
 """
 
 import dataclasses

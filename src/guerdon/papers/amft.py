@@ -23,7 +23,7 @@ from guerdon.advantages.standardize import Standardize
 from guerdon.loop import Result, Trainer
 from guerdon.metrics.seeds import mean_interval
 from guerdon.objective import Objective
-from guerdon.objectives.by_source import BySource, MeanBySource
+from guerdon.objectives.by_origin import ByOrigin, MeanByOrigin
 from guerdon.objectives.nll import NLL
 from guerdon.objectives.ppo_clip import PPOClip
 from guerdon.objectives.row_weight import RowWeight
@@ -44,7 +44,8 @@ RECIPE = Recipe(
     rollout=MetaWeight(MIXED, (Verifier(),), rate=10.0, entropy_rate=0.003, warmup=10),
     rewards=(Verifier(),),
     advantage=(Standardize(scale="none", among="traj.sampled"),),
-    objective=Objective(BySource(PPOClip(), NLL()), MeanBySource(), weights=(RowWeight("traj.mix_weight"),)),
+    objective=Objective(ByOrigin(PPOClip(), NLL()), MeanByOrigin(), weights=(RowWeight("traj.mix_weight"),)),
+    update=Update(minibatches=4),
 )
 FIXED = dataclasses.replace(RECIPE, rollout=MetaWeight(MIXED, rate=0.0))
 

@@ -93,7 +93,7 @@ def per_token(seed: int) -> Evidence:
 
 
 def toy(recipe: Recipe) -> Recipe:
-    """Ten positions, two of them forks; four minibatches, so that ratios leave 1."""
+    """Ten positions, two of them forks; 16 updates per rollout, so that ratios reach their limits."""
     by_entropy = getattr(recipe.rollout, "by_entropy", None)
     return dataclasses.replace(
         recipe,
@@ -102,7 +102,7 @@ def toy(recipe: Recipe) -> Recipe:
         rollout=SampleTree(prompts=8, samples_per_prompt=16, by_entropy=by_entropy),
         rewards=(),
         filters=(),
-        update=Update(lr=0.05, minibatches=4),
+        update=Update(lr=0.05, epochs=4, minibatches=4),
     )
 
 
@@ -114,16 +114,17 @@ def fork_entropy(result: Result, task: Any) -> float:
     return float(-(rows.exp() * rows).sum(1).mean())
 
 
-@claim("After 200 steps forks keep more entropy than with DAPO", tier="proxy")
+@claim("After 50 steps forks keep more entropy than with DAPO", tier="proxy")
 def forks_open(seed: int) -> Evidence:
-    ours, baseline = (finals(toy(recipe), 200, fork_entropy) for recipe in (RECIPE, DAPO))
-    return compare(ours, baseline, "entropy at forks after 200 steps, in nats")
+    # Twelve seeds: the entropy at forks varies so much from run to run that five gave an interval without 0 by chance.
+    ours, baseline = (finals(toy(recipe), 50, fork_entropy, range(12)) for recipe in (RECIPE, DAPO))
+    return compare(ours, baseline, "entropy at forks after 50 steps, in nats")
 
 
 @claim("The reward stays within 0.03 of DAPO's", tier="proxy")
 def as_good(seed: int) -> Evidence:
-    ours, baseline = (finals(toy(recipe), 200, last("reward")) for recipe in (RECIPE, DAPO))
-    return compare(ours, baseline, "reward after 200 steps", margin=-0.03)
+    ours, baseline = (finals(toy(recipe), 50, last("reward")) for recipe in (RECIPE, DAPO))
+    return compare(ours, baseline, "reward after 50 steps", margin=-0.03)
 
 
 paper = Paper(

@@ -57,7 +57,7 @@ RECIPE, BINARY = compose(ScoringRule()), compose()
 GRID = torch.arange(101, dtype=torch.float64) / 100
 
 
-@claim("For p = .2, .5, .8 the best confidence is p and earns p squared, whichever answer was likelier by chance")
+@claim("For chances p = .2, .5, .8 of being right, the best confidence to state is p, and it earns p squared")
 def truth_pays(seed: int) -> Evidence:
     error = 0.0
     for p in (0.2, 0.5, 0.8):

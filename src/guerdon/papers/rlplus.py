@@ -21,7 +21,7 @@ import torch
 from guerdon.advantages.standardize import Standardize
 from guerdon.objective import Objective
 from guerdon.objectives.aggregation import SumOverLength, TokenMean
-from guerdon.objectives.by_source import BySource
+from guerdon.objectives.by_origin import ByOrigin
 from guerdon.objectives.entropy import EntropyBonus
 from guerdon.objectives.multiple_importance import ExplorationWeight, MultipleImportance
 from guerdon.objectives.ppo_clip import PPOClip
@@ -45,7 +45,7 @@ BUDGET = 64
 
 def compose(advantage: Standardize, *weights: Weight) -> Recipe:
     """The recipe with this advantage and these weights."""
-    surrogate = BySource(PPOClip(None, None, dual_clip=None), MultipleImportance())
+    surrogate = ByOrigin(PPOClip(None, None, dual_clip=None), MultipleImportance())
     aggregation = SumOverLength(BUDGET, per_trajectory=False)
     return Recipe(
         rollout=WithStored(Sample(samples_per_prompt=7, sampling=Sampling(max_tokens=BUDGET))),

@@ -16,20 +16,18 @@ Deviations
 
 import dataclasses
 from functools import cache
-from typing import Any
 
 import torch
 
 from guerdon.advantages.bounded_bonus import BoundedBonus, bounded
 from guerdon.advantages.rank_dynamics import RankDynamics
 from guerdon.advantages.standardize import Standardize
-from guerdon.loop import Result
 from guerdon.metrics.effective_rank import effective_rank, prefix_ranks
 from guerdon.metrics.policy_drift import PolicyDrift
 from guerdon.objective import Objective
 from guerdon.objectives.ppo_clip import PPOClip
 from guerdon.paper import Evidence, Paper, claim
-from guerdon.papers._lm import WORDS, on_lm, pass_at, warm
+from guerdon.papers._lm import WORDS, Look, on_lm, pass_at, several, warm
 from guerdon.papers._proxy import compare, finals, last
 from guerdon.piece import Transform
 from guerdon.recipe import Recipe
@@ -74,39 +72,36 @@ def bound(seed: int) -> Evidence:
 
 def toy(*bonus: Transform) -> Recipe:
     """On words to spell backwards, with the entropy logged."""
-    return dataclasses.replace(on_lm(compose(*bonus), WORDS, max_tokens=6), metrics=(PolicyDrift(),))
+    return dataclasses.replace(on_lm(compose(*bonus), WORDS, prompts=8, max_tokens=6), metrics=(PolicyDrift(),))
 
 
+GYM = Look(samples=16, max_tokens=6)
 OURS, BASELINE = toy(RankDynamics(stride=1), BoundedBonus()), toy()
 
 
 @cache
-def runs() -> dict[str, tuple[list[float], list[float], list[float]]]:
-    """Entropy, held-out pass@1 and pass@16 after 100 steps, by seed, of both arms; trained once for both proxies."""
-    found = {}
-    for name, recipe in (("ours", OURS), ("grpo", BASELINE)):
-        rows: list[tuple[float, float, float]] = []
-
-        def measure(result: Result, task: Any, rows: list[tuple[float, float, float]] = rows) -> float:
-            rows.append((last("entropy", 10)(result, task), *(pass_at(k, samples=16)(result, task) for k in (1, 16))))
-            return 0.0
-
+def runs() -> tuple[list[list[float]], list[list[float]]]:
+    """(entropy, pass@1, pass@16) by seed after 100 steps, ours and GRPO's; trained once for both proxies."""
+    found = []
+    for recipe in (OURS, BASELINE):
+        measure, rows = several(last("entropy", 10), pass_at(1, GYM), pass_at(16, GYM))
         finals(recipe, 100, measure, SEEDS, start=warm(400))
-        found[name] = tuple(map(list, zip(*rows, strict=True)))
-    return found
+        found.append(rows)
+    return found[0], found[1]
 
 
 @claim("After 100 steps tokens have more entropy than with plain GRPO", tier="proxy")
 def entropy(seed: int) -> Evidence:
-    ours, grpo = runs()["ours"], runs()["grpo"]
-    evidence = compare(ours[0], grpo[0], "entropy in nats per token")
-    ones = [sum(arm[1]) / len(arm[1]) for arm in (ours, grpo)]
+    ours, grpo = runs()
+    evidence = compare([row[0] for row in ours], [row[0] for row in grpo], "entropy in nats per token")
+    ones = [sum(row[1] for row in rows) / len(rows) for rows in (ours, grpo)]
     return dataclasses.replace(evidence, note=f"{evidence.note}; pass@1 {ones[0]:.3f} against {ones[1]:.3f}")
 
 
 @claim("Held-out pass@16 is higher than with plain GRPO", tier="proxy")
 def reach(seed: int) -> Evidence:
-    return compare(runs()["ours"][2], runs()["grpo"][2], "pass@16 after 100 steps")
+    ours, grpo = runs()
+    return compare([row[2] for row in ours], [row[2] for row in grpo], "pass@16 after 100 steps")
 
 
 paper = Paper(

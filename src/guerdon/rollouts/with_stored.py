@@ -2,7 +2,7 @@
 
 Idea
     A group then holds responses of two origins, told apart by ``traj.sampled``. Rewards, baselines and losses may treat
-    them alike or not: ``Standardize(among="traj.sampled")``, ``BySource``, ``MeanBySource``.
+    them alike or not: ``Standardize(among="traj.sampled")``, ``ByOrigin``, ``MeanByOrigin``.
 Reads
     Of a task made of problems the reference answers (``Problem.answer``, with the end-of-sequence token), of a small
     token task its ``stored`` responses. A prompt that has none stays as it is.

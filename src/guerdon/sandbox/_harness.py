@@ -41,8 +41,11 @@ class Unreadable(Exception):
 # Values: None, bool, int, float and str are themselves; [k] is node k of a list of nodes [kind, parts ...].
 
 
-def pack(value):
-    """A value as JSON-able data; shared parts stay shared, and neither depth nor cycles matter."""
+def pack(value, classes, foreign):
+    """A value as JSON-able data; shared parts stay shared, and neither depth nor cycles matter.
+
+    Objects of the ``classes`` that both sides know are taken apart; ``foreign`` says what stands for any other.
+    """
     numbers, nodes, keep, queue = {}, [], [], collections.deque()
 
     def reference(part):
@@ -64,12 +67,13 @@ def pack(value):
     root = reference(value)
     while queue:
         part = queue.popleft()
-        nodes[numbers[id(part)]] = node(part, reference)
+        known = type(part).__name__ in classes and not isinstance(part, type)
+        nodes[numbers[id(part)]] = node(part, reference) or (attributes(part, reference) if known else foreign(part))
     return [root, nodes]
 
 
 def node(part, reference):
-    """One compound value: its kind and what it is made of."""
+    """One compound value: its kind and what it is made of; None for objects."""
     for name, kind in SEQUENCES.items():
         if isinstance(part, kind):
             return [name, *map(reference, kind.__iter__(part))]
@@ -87,13 +91,20 @@ def node(part, reference):
             return [name, reference(list(part))]
     if isinstance(part, collections.abc.Iterator):
         return ["iterator", reference(list(itertools.islice(part, MOST)))]
-    if isinstance(part, (type, types.FunctionType, types.BuiltinFunctionType)):
-        raise Unreadable(f"a {type(part).__name__} cannot be handed over between tests and program")
+    return None
+
+
+def attributes(part, reference):
+    """An object of a class that both sides know."""
     names = [*getattr(part, "__dict__", ()), *getattr(type(part), "__slots__", ())]
-    return ["object", type(part).__name__, *itertools.chain.from_iterable((n, reference(getattr(part, n))) for n in names)]
+    return [
+        "object",
+        type(part).__name__,
+        *itertools.chain.from_iterable((n, reference(getattr(part, n))) for n in names),
+    ]
 
 
-def unpack(data, classes):
+def unpack(data, classes, foreign):
     """The value again; objects become those of ``classes``, by name, with their attributes set past any code of theirs."""
     root, nodes = data
     made = {}
@@ -106,6 +117,8 @@ def unpack(data, classes):
             if parts[0] not in classes:
                 raise Unreadable(f"a {parts[0]} is not known to the other side")
             made[number] = object.__new__(classes[parts[0]])
+        elif kind == "foreign":
+            made[number] = foreign(*parts)
 
     def get(part):
         return build(part[0]) if type(part) is list else part
@@ -125,7 +138,7 @@ def unpack(data, classes):
                 if name[:2] == "__":
                     raise Unreadable(f"an attribute must not be called {name}")
                 object.__setattr__(made[number], name, get(part))
-        else:
+        elif kind != "foreign":
             later.append((number, kind, parts))
     for number, kind, parts in later:  # hashing needs the objects to be complete
         if kind == "set":
@@ -181,7 +194,31 @@ def serve(requests, answers):
     module = sys.modules["program"] = types.ModuleType("program")
     sys.path.insert(0, os.getcwd())
     sys.argv = ["program.py"]
-    entries, functions = json.loads(requests.readline()), {}
+    entries, classes = json.loads(requests.readline())
+    functions, held = {}, []
+
+    def hold(part):
+        held.append(part)
+        return ["foreign", len(held) - 1, bool(part)]
+
+    def target(number, owner, attribute):
+        if owner is not None:
+            return getattr(held[owner], attribute) if attribute else held[owner]
+        if number not in functions:
+            functions[number] = eval(entries[number], module.__dict__)
+        return functions[number]
+
+    def reply(where, arguments):
+        found = target(*where)
+        if arguments is None:
+            return {"value": pack(found, classes, hold)}
+        positional, named = unpack(arguments, module.__dict__, held.__getitem__)
+        value = found(*positional, **named)
+        # Where nothing is returned, what the arguments have become may be the result.
+        return {
+            "value": pack(value, classes, hold),
+            "after": pack(positional, classes, hold) if value is None else None,
+        }
 
     def answer(**facts):
         answers.write(json.dumps(facts) + "\n")
@@ -195,17 +232,11 @@ def serve(requests, answers):
         return
     answer(ready=True)
     for line in requests:
-        number, arguments = json.loads(line)
         try:
-            positional, named = unpack(arguments, module.__dict__)
-            if number not in functions:
-                functions[number] = eval(entries[number], module.__dict__)
-            value = functions[number](*positional, **named)
-            # Where nothing is returned, what the arguments have become may be the result.
-            reply = {"value": pack(value), "arguments": pack(positional) if value is None else None}
+            facts = reply(*json.loads(line))
         except BaseException as error:
-            reply = {"error": explain(error)}
-        answer(**reply)
+            facts = {"error": explain(error)}
+        answer(**facts)
 
 
 # The judge's side.
@@ -271,19 +302,53 @@ class Program:
                     pass
         return RuntimeError(str(text))
 
+    def ask(self, where, positional=None, named=None):
+        """The value of something over there, or, with arguments, of calling it."""
+        arguments = None if positional is None else pack([list(positional), named], self.classes, Foreign.pack)
+        self.tell([where, arguments])
+        answer = self.hear()
+        value = unpack(answer["value"], self.classes, self.foreign)
+        if value is None and answer.get("after") is not None:
+            for old, new in zip(positional, unpack(answer["after"], self.classes, self.foreign), strict=True):
+                update(old, new)
+        return value
+
+    def foreign(self, number, truth):
+        """What stands here for an object that stays over there."""
+        return Foreign(self, number, bool(truth))
+
     def function(self, number):
         """What the tests call."""
 
         def candidate(*positional, **named):
-            self.tell([number, pack([list(positional), named])])
-            answer = self.hear()
-            value = unpack(answer["value"], self.classes)
-            if value is None and answer["arguments"] is not None:
-                for old, new in zip(positional, unpack(answer["arguments"], self.classes), strict=True):
-                    update(old, new)
-            return value
+            return self.ask([number, None, None], positional, named)
 
         return candidate
+
+
+class Foreign:
+    """An object on the program's side. It can be called, asked for attributes and handed back; it equals only itself."""
+
+    def __init__(self, program, number, truth):
+        self._program, self._number, self._truth = program, number, truth
+
+    def __bool__(self):
+        return self._truth
+
+    def __call__(self, *positional, **named):
+        return self._program.ask([None, self._number, None], positional, named)
+
+    def __getattr__(self, name):
+        if name[:2] == "__":
+            raise AttributeError(name)
+        return self._program.ask([None, self._number, name])
+
+    @staticmethod
+    def pack(part):
+        """What goes over for it, and nothing for objects of this side."""
+        if isinstance(part, Foreign):
+            return ["foreign", part._number]
+        raise Unreadable(f"tests cannot hand over a {type(part).__name__}")
 
 
 def update(old, new):
@@ -309,10 +374,10 @@ def judge():
     def say(text):
         os.write(out, text.encode("utf-8", "replace") + b"\n")
 
-    program.tell([expression for _, expression, _ in job["entries"]])
     space = {"__name__": "tests"}
     exec(compile(job["setup"], "setup", "exec"), space)
     program.classes = {n: c for n, c in space.items() if isinstance(c, type) and c.__module__ == "tests"}
+    program.tell([[expression for _, expression, _ in job["entries"]], list(program.classes)])
     for number, (name, _, always) in enumerate(job["entries"]):
         if always or name not in space:
             space[name] = program.function(number)

@@ -19,7 +19,7 @@ import time
 SET_PARENT_DEATH_SIGNAL, SET_DUMPABLE, SET_CHILD_SUBREAPER, SET_NO_NEW_PRIVILEGES = 1, 4, 36, 38
 
 
-class suppress:  # noqa: N801
+class suppress:
     """``contextlib.suppress``."""
 
     def __init__(self, *kinds):
@@ -36,6 +36,12 @@ def prctl(option, value):
     """Linux only; elsewhere there is nothing of the kind."""
     with suppress(AttributeError, OSError):
         _ctypes.call_function(_ctypes.dlsym(_ctypes.dlopen(None, 0), "prctl"), (option, value, 0, 0, 0))
+
+
+def tell(report, line):
+    """Report; if nobody is there any more, what is left to do has to be done all the same."""
+    with suppress(OSError):
+        os.write(report, line)
 
 
 def become(uid):
@@ -161,7 +167,7 @@ def main(source, report):
     pid, started = os.fork(), time.monotonic()
     if pid == 0:
         begin(job, report)
-    os.write(report, b"start %d\n" % pid)
+    tell(report, b"start %d\n" % pid)
     status, cpu = -signal.SIGKILL, 0.0
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
@@ -172,7 +178,7 @@ def main(source, report):
     if alone:
         with suppress(Stop):
             end_all(pid, job["uid"])
-    os.write(report, f"exit {status} {seconds:.4f} {cpu:.4f}\n".encode())
+    tell(report, b"exit %d %.4f %.4f\n" % (status, seconds, cpu))
 
 
 if __name__ == "__main__":

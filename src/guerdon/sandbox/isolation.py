@@ -12,7 +12,6 @@ import contextlib
 import functools
 import os
 import shutil
-import stat
 import subprocess
 import sys
 import tempfile
@@ -23,10 +22,17 @@ from pathlib import Path
 from guerdon.errors import GuerdonError
 from guerdon.sandbox._seccomp import filter_program
 
-FOLDER = "/box"
+FOLDER = "/tmp"
 """The working folder under bubblewrap."""
 _SYSTEM = ("/bin", "/sbin", "/lib", "/lib32", "/lib64")
-_FILES = ("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/alternatives", "/etc/localtime", "/nix/store")
+_FILES = (
+    "/etc/ld.so.cache",
+    "/etc/ld.so.conf",
+    "/etc/ld.so.conf.d",
+    "/etc/alternatives",
+    "/etc/localtime",
+    "/nix/store",
+)
 
 
 @dataclass(frozen=True)
@@ -95,7 +101,6 @@ def _trial(python: str) -> str:
     return "" if done.returncode == 0 else f"bwrap failed: {done.stderr.strip()[:300]}"
 
 
-
 @contextlib.contextmanager
 def seccomp() -> Iterator[list[int]]:
     """The system call filter in an open file: its descriptor, or nothing where there is no filter."""
@@ -120,7 +125,7 @@ def bubblewrap(python: str, readable: Iterable[str], folder_bytes: int, filters:
         command += ["--unshare-user", "--uid", "65534", "--gid", "65534"]
     for number in filters:
         command += ["--seccomp", str(number)]
-    command += ["--ro-bind", "/usr", "/usr"]
+    command += ["--ro-bind", "/usr", "/usr", "--perms", "1777", "--size", str(folder_bytes), "--tmpfs", FOLDER]
     for path in _SYSTEM:
         if os.path.islink(path):
             command += ["--symlink", os.readlink(path), path]
@@ -131,14 +136,13 @@ def bubblewrap(python: str, readable: Iterable[str], folder_bytes: int, filters:
     folders, links = interpreter(python)
     shown = [path for path in (*folders, *readable) if os.path.exists(path)]
     above = {str(folder) for path in (*shown, *(path for _, path in links)) for folder in Path(path).parents}
-    for folder in sorted(above - {"/", "/usr"}):  # left to itself, bwrap closes them to other users
+    for folder in sorted(above - {"/", "/usr", FOLDER}):  # left to itself, bwrap closes them to other users
         command += ["--perms", "0755", "--dir", folder]
     for path in shown:
         command += ["--ro-bind", path, path]
     for target, path in links:
         command += ["--symlink", target, path]
     command += ["--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev"]
-    command += ["--perms", "1777", "--size", str(folder_bytes), "--tmpfs", FOLDER, "--symlink", FOLDER, "/tmp"]
     return [*command, "--remount-ro", "/", "--chdir", FOLDER, "--"]
 
 
@@ -146,34 +150,40 @@ def interpreter(python: str) -> tuple[list[str], list[tuple[str, str]]]:
     """What a Python outside of /usr needs: folders with its libraries, and links (target, path) on the way to it."""
     folders: dict[str, None] = {}
     links = []
-    path = python
-    while True:
-        prefix = os.path.dirname(os.path.dirname(path))
-        last = not os.path.islink(path)
-        if last or os.path.exists(f"{prefix}/pyvenv.cfg"):
-            folders[prefix] = None
-        elif not path.startswith("/usr/"):
+    *hops, last = _way(python)
+    for path in hops:
+        if os.path.exists(f"{_prefix(path)}/pyvenv.cfg"):
+            folders[_prefix(path)] = None
+        else:
             links.append((os.readlink(path), path))
-        if last:
-            break
-        path = os.path.normpath(os.path.join(os.path.dirname(path), os.readlink(path)))
+    folders[_prefix(last)] = None
     if python == sys.executable:
         folders |= dict.fromkeys([sys.prefix, sys.base_prefix])
     # A prefix may be somebody's home, so no more of it is shown than Python itself looks for.
     parts = ("bin", "lib", "lib64", "pyvenv.cfg")
-    links = [(target, path) for target, path in links if os.path.dirname(os.path.dirname(path)) not in folders]
     outside = [prefix for prefix in folders if prefix not in ("/", "") and not f"{prefix}/".startswith("/usr/")]
+    links = [(to, path) for to, path in links if _prefix(path) not in folders and not path.startswith("/usr/")]
     return [f"{prefix}/{part}" for prefix in outside for part in parts], links
+
+
+def _way(path: str) -> list[str]:
+    """A path and what it links to, up to the file itself."""
+    way = [path]
+    while os.path.islink(way[-1]) and len(way) < 40:
+        way.append(os.path.normpath(os.path.join(os.path.dirname(way[-1]), os.readlink(way[-1]))))
+    return way
+
+
+def _prefix(path: str) -> str:
+    return os.path.dirname(os.path.dirname(path))
 
 
 def open_to_all(python: str) -> bool:
     """Whether a user without rights can run a Python: every folder on the way, and on that of its libraries."""
-    folders, _ = interpreter(python)
-    for path in (python, os.path.realpath(python), *(path for path in folders if os.path.exists(path))):
-        real = Path(os.path.realpath(path))
-        if not all(folder.stat().st_mode & stat.S_IXOTH for folder in real.parents):
-            return False
-    return True
+    libraries = [path for path in interpreter(python)[0] if os.path.exists(path)]
+    folders = {Path(os.path.realpath(os.path.dirname(path))) for path in (*_way(python), *libraries)}
+    closed = [folder for inner in folders for folder in (inner, *inner.parents) if not folder.stat().st_mode & 1]
+    return not closed
 
 
 def python_without_rights(python: str) -> str:

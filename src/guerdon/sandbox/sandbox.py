@@ -15,12 +15,13 @@ import functools
 import marshal
 import os
 import selectors
-import shutil
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from itertools import count
@@ -320,13 +321,41 @@ def _tasks_of_user() -> int:
 @contextlib.contextmanager
 def _private_folder(uid: int) -> Iterator[str]:
     """An empty folder of the user's; whatever is made of it, it is gone afterwards."""
-    folder = tempfile.mkdtemp(prefix="guerdon-sandbox-")
+    outer = tempfile.mkdtemp(prefix="guerdon-sandbox-")
+    folder = os.path.join(outer, "work")  # its own name is not the program's to change
     try:
+        os.mkdir(folder, 0o700)
         if uid:
+            os.chmod(outer, 0o711)
             os.chown(folder, uid, uid)
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        if os.path.lexists(folder):  # closed or very deep folders
-            for command in (["chmod", "-R", "u+rwx"], ["rm", "-rf"]):
-                subprocess.run([*command, "--", folder], stderr=subprocess.DEVNULL, check=False)
+        _remove(outer)
+
+
+def _remove(outer: str) -> None:
+    """Remove a folder, however deep it is and whatever is closed in it: each inner folder is moved to the top first."""
+    top, numbers = os.open(outer, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW), count()
+    waiting = os.listdir(top)
+    try:
+        for name in waiting:
+            if stat.S_ISDIR(os.stat(name, dir_fd=top, follow_symlinks=False).st_mode):
+                os.chmod(name, 0o700, dir_fd=top)
+        while waiting:
+            folder = os.open(name := waiting.pop(), os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=top)
+            try:
+                for entry in os.listdir(folder):
+                    if stat.S_ISDIR(os.stat(entry, dir_fd=folder, follow_symlinks=False).st_mode):
+                        os.chmod(entry, 0o700, dir_fd=folder)
+                        waiting.append(str(next(numbers)))
+                        os.rename(entry, waiting[-1], src_dir_fd=folder, dst_dir_fd=top)
+                    else:
+                        os.unlink(entry, dir_fd=folder)
+            finally:
+                os.close(folder)
+            os.rmdir(name, dir_fd=top)
+        os.rmdir(outer)
+    except OSError as error:
+        warnings.warn(f"the sandbox must remove its folder {outer}, got {error}; remove it by hand", stacklevel=2)
+    finally:
+        os.close(top)

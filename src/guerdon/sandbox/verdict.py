@@ -5,8 +5,9 @@ Idea
     plain data (``_harness.py``). Tests by input and output run the program once per pair and compare here. Either way
     the verdict is not something that the program can print, and a program that exits early has passed what it passed.
 Deviations
-    What crosses is data: numbers, texts, containers, and objects of classes that the tests' ``setup`` defines. Functions
-    do not cross, so tests of closures and decorators fail. A program may still behave well for just the inputs asked.
+    What crosses is data: numbers, texts, containers, and objects of classes that the tests' ``setup`` defines. Other
+    objects stay where they are; tests can call them and their methods, but not compare or iterate over them, and cannot
+    hand functions over. A program may still behave well for just the inputs asked.
 """
 
 import ast
@@ -42,7 +43,7 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Tests:
+class Suite:
     """Test code, taken apart."""
 
     setup: str
@@ -59,7 +60,7 @@ class Tests:
 
 
 @functools.lru_cache(maxsize=1024)
-def tests_in(code: str, function: str = "check") -> Tests:
+def take_apart(code: str, function: str = "check") -> Suite:
     """The statements of ``check``'s body, or, if there is no such function, of the top level.
 
     Raises:
@@ -78,7 +79,7 @@ def tests_in(code: str, function: str = "check") -> Tests:
     steps = tuple((ast.unparse(item), any(isinstance(part, ast.Assert) for part in ast.walk(item))) for item in body)
     if not any(is_test for _, is_test in steps):
         raise GuerdonError("tests must assert something, got none that does")
-    return Tests("\n".join(map(ast.unparse, setup)), steps, _names_called([*setup, *body]))
+    return Suite("\n".join(map(ast.unparse, setup)), steps, _names_called([*setup, *body]))
 
 
 def _names_called(body: Sequence[ast.stmt]) -> tuple[str, ...]:
@@ -106,7 +107,7 @@ def call_tests(
     the functions by their names. ``setup`` is code that the tests need (helpers, classes); the program gets only what
     ``program`` says. ``all_or_nothing`` stops at the first failure, so ``passed`` then counts up to it.
     """
-    found = tests_in(tests)
+    found = take_apart(tests)
     # What the tests' own code defines stays its own, but for the function that is under test.
     entries = [(name, name, False) for name in found.names]
     entries += [(name, entry, True) for name in ("candidate", entry) if entry and name.isidentifier()]

@@ -6,10 +6,10 @@ from typing import Any
 
 from guerdon.errors import GuerdonError
 
-ABBREVIATIONS = frozenset(
-    "mr mrs ms dr prof st mt jr sr inc ltd co corp dept est fig gen gov hon no nos rev sen rep vs etc al cf approx "  # noqa: SIM905
-    "e.g i.e p.s p.p.s a.m p.m u.s u.k ph.d jan feb mar apr jun jul aug sep sept oct nov dec".split()
-)
+TITLES = frozenset("mr mrs ms dr prof st mt gen gov hon rev sen rep capt lt fig vs cf approx dept est nos ph.d".split())  # noqa: SIM905
+"""Abbreviations that close no sentence."""
+TAILS = frozenset("etc inc ltd co corp jr sr al jan feb mar apr jun jul aug sep sept oct nov dec".split())  # noqa: SIM905
+"""Abbreviations that close one before a capital letter."""
 ENDING = re.compile(
     r"[.!?\u2026]+[\"'\u201d\u2019)\]*_]*(?=\s|\Z)"
     r"|[\u3002\uff01\uff1f\u0964\u0965]+[\u201d\u2019\u300d\u300f\uff09]*"
@@ -25,8 +25,8 @@ def words(text: str) -> list[str]:
 def sentences(text: str) -> list[str]:
     """Sentences by their closing signs ``. ! ?``, dots, and those of Chinese, Japanese and Hindi; line ends close none.
 
-    A full stop closes no sentence after a known abbreviation, a single letter, or the number at the start of a line;
-    three dots close none before a small letter. What follows the last closing sign is a sentence too.
+    A full stop closes no sentence after a known abbreviation or initials; three dots close none before a small letter.
+    What follows the last closing sign is a sentence too. The number of a list item is one, as with Punkt.
     """
     found, start = [], 0
     for ending in ENDING.finditer(text):
@@ -41,15 +41,14 @@ def _goes_on(before: str, dots: str, after: str) -> bool:
     """Whether full stops do not close a sentence."""
     if dots.startswith(".."):
         return after[:1].islower()
-    line = before.rpartition("\n")[2].strip(" *-#")
-    word = re.split(r"[\s(\[\"'\u201c\u2018]", before)[-1]
-    is_letter = len(word) == 1 and word.isalpha() and word != "I"
-    return bool(after) and (word.lower() in ABBREVIATIONS or is_letter or (line.isdigit() and len(line) < 4))
+    word = re.split(r"[\s(\[\"'\u201c\u2018]", before)[-1].lower()
+    initials = re.fullmatch(r"(?:[a-z]\.)*[a-z]", word) is not None and word != "i"
+    return bool(after) and (initials or word in TITLES or (word in TAILS and not after[0].isupper()))
 
 
 def capital_words(text: str) -> list[str]:
-    """Words between white space, signs around them aside, whose letters are all capitals: ``I``, ``WELL-KNOWN``."""
-    return [word for word in (part.strip(SIGNS) for part in text.split()) if word.isupper()]
+    """Words whose letters are all capitals: ``I`` (of ``I'm`` too), ``WELL-KNOWN``, ``U.S.``; signs around them aside."""
+    return [word for word in (part.strip(SIGNS) for part in re.split(r"[\s'\u2019]+", text)) if word.isupper()]
 
 
 def language(text: str) -> str | None:

@@ -35,7 +35,8 @@ TYPES: dict[str, type] = {
     **{"array": list, "tuple": list, "dict": dict, "object": dict},
 }
 """Type in a schema -> type of the value."""
-Gold = tuple[str, dict[str, list[Any]]]
+Gold = tuple[str, dict[str, list[Any]], set[str]]
+"""A tool's name, its arguments' accepted values, and the arguments that may be left out."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class ToolCalls(Scorer):
         return float(all(row[at] for row, at in zip(fits, best_pairs(fits), strict=True)))
 
     def _matches(self, call: Call, gold: Gold, tool: Mapping[str, Any] | None) -> bool:
-        name, wanted = gold
+        name, wanted, optional = gold
         if call[0] != name and not (self.underscores and call[0] == name.replace(".", "_")):
             return False
         schema = (tool or {}).get("parameters") or {}
@@ -79,7 +80,7 @@ class ToolCalls(Scorer):
             return False
         if any(argument not in wanted or (tool and argument not in known) for argument in given):
             return False
-        if any(argument not in given and "" not in accepted for argument, accepted in wanted.items()):
+        if not wanted.keys() <= given.keys() | optional:
             return False
         return all(accepts(wanted[argument], value, known.get(argument)) for argument, value in given.items())
 
@@ -87,17 +88,19 @@ class ToolCalls(Scorer):
 def _gold(item: Any, problem: int | str) -> list[Gold]:
     """The gold call in an entry of ``meta["calls"]``."""
     if isinstance(item, str) and (calls := python_calls(item)):
-        return [(name, {argument: [value] for argument, value in given.items()}) for name, given in calls]
-    if isinstance(item, Mapping) and all(isinstance(given, Mapping) for given in item.values()):
-        lists = all(isinstance(accepted, Sequence) for given in item.values() for accepted in given.values())
-        if item and lists:
-            return [
-                (name, {argument: list(accepted) for argument, accepted in given.items()})
-                for name, given in item.items()
-            ]
+        return [(name, {argument: [value] for argument, value in given.items()}, set()) for name, given in calls]
+    if isinstance(item, Mapping) and item and all(map(_is_accepted, item.values())):
+        return [
+            (name, dict(given), {argument for argument, accepted in given.items() if "" in accepted})
+            for name, given in item.items()
+        ]
     raise GuerdonError(
         f"a gold call of problem {problem} must be {{tool: {{argument: [values]}}}} or tool(argument=value), got {item!r}"
     )
+
+
+def _is_accepted(given: Any) -> bool:
+    return isinstance(given, Mapping) and all(isinstance(accepted, (list, tuple)) for accepted in given.values())
 
 
 def _named(given: Mapping[str, Any], names: list[str]) -> dict[str, Any]:
@@ -106,7 +109,7 @@ def _named(given: Mapping[str, Any], names: list[str]) -> dict[str, Any]:
     return {places.get(argument, argument): value for argument, value in given.items()}
 
 
-def accepts(accepted: list[Any], value: Any, schema: Mapping[str, Any] | None) -> bool:
+def accepts(accepted: Sequence[Any], value: Any, schema: Mapping[str, Any] | None) -> bool:
     """Whether a value is one of the accepted ones, as the leaderboard compares values of the schema's type."""
     if not accepted:
         return value in ([], {}, "")

@@ -21,7 +21,7 @@ from typing import Any
 from guerdon.base import Scorer
 from guerdon.errors import GuerdonError
 from guerdon.sandbox import Limits, Sandbox
-from guerdon.sandbox.verdict import Verdict, call_tests, pair_tests, tests_in
+from guerdon.sandbox.verdict import Verdict, call_tests, pair_tests, take_apart
 from guerdon.tasks.problem import Problem
 
 _BLOCK = re.compile(r"^[ \t]*(`{3,}|~{3,})[^\n]*\n(.*?)(?:^[ \t]*\1[ \t]*$|\Z)", re.DOTALL | re.MULTILINE)
@@ -43,9 +43,7 @@ class UnitTests(Scorer):
     def __post_init__(self) -> None:
         self._limits()
         if self.isolation not in ("auto", "bubblewrap", "limits"):
-            raise GuerdonError(
-                f"UnitTests.isolation must be 'auto', 'bubblewrap' or 'limits', got {self.isolation!r}"
-            )
+            raise GuerdonError(f"UnitTests.isolation must be 'auto', 'bubblewrap' or 'limits', got {self.isolation!r}")
 
     def _limits(self) -> Limits:
         return Limits(seconds=self.seconds, cpu_seconds=self.seconds, memory_mb=self.memory_mb)
@@ -54,7 +52,7 @@ class UnitTests(Scorer):
         """Refuse a problem without tests, or with tests that are not code or assert nothing."""
         tests = _tests(problem)
         if isinstance(tests, str):
-            tests_in(tests)
+            take_apart(tests)
 
     def __call__(self, problem: Problem, response: str) -> float:
         """0 to 1."""

@@ -24,6 +24,18 @@ def tagged(response: str, tag: str | None) -> str | None:
     return None if end < 0 or start < 0 else response[start + len(tag) + 2 : end].strip()
 
 
+def after_thinking(response: str, tag: str = "think", opened: bool = False) -> str | None:
+    """What follows ``<tag>...</tag>`` at the beginning, stripped; None if the tags are not one closed pair, or it is empty.
+
+    ``opened``: the prompt ends with the opening tag, so the response starts inside it.
+    """
+    start, end = f"<{tag}>", f"</{tag}>"
+    text = start + response if opened else response.lstrip()
+    if text.count(start) != 1 or text.count(end) != 1 or not text.startswith(start):
+        return None
+    return text.partition(end)[2].strip() or None
+
+
 def last_number(text: str) -> float | None:
     """The last number of a text; None without one, or if it is not finite."""
     found = numbers(text)

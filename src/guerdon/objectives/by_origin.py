@@ -3,7 +3,7 @@
 Idea
     Where demonstrations stand beside samples, each origin has its own loss per action, and maybe a mean of its own.
 Maths
-    ``l = sampled(row)`` where the column is true, ``stored(row)`` elsewhere. ``MeanBySource`` weighs every action
+    ``l = sampled(row)`` where the column is true, ``stored(row)`` elsewhere. ``MeanByOrigin`` weighs every action
     1 / (number of trained actions of its origin), so that the loss is the sum of two means.
 Reads
     ``traj.sampled`` and what the two terms read; ``action.mask`` if present.
@@ -25,7 +25,7 @@ from guerdon.piece import Aggregation, RowLoss, Term
 
 
 @dataclass(frozen=True)
-class BySource(Term):
+class ByOrigin(Term):
     """``sampled`` on the actions of sampled trajectories, ``stored`` on the others."""
 
     sampled: Term = field(default_factory=PPOClip)
@@ -59,7 +59,7 @@ class BySource(Term):
             rows = term(batch)
             if rows.level not in ("action", batch.action):
                 raise GuerdonError(
-                    f"BySource needs terms with one loss per action, got {type(term).__name__} per {rows.level}"
+                    f"ByOrigin needs terms with one loss per action, got {type(term).__name__} per {rows.level}"
                 )
             values.append(rows.values)
             kept = mine[trained(batch)]
@@ -68,7 +68,7 @@ class BySource(Term):
 
 
 @dataclass(frozen=True)
-class MeanBySource(Aggregation):
+class MeanByOrigin(Aggregation):
     """``mean over sampled actions + mean over stored actions``."""
 
     reads = ("traj.sampled",)

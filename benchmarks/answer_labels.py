@@ -1,7 +1,8 @@
 """Real answers against their labels: golds against themselves, and released correctness labels against ``Math``.
 
 A gold answer must be right as it stands and as its solution says it; a released sample must be as right as its label
-says. Every disagreement is printed, with the answers that were compared.
+says. Every disagreement is printed, with the answers that were compared. Two golds of MATH are empty texts and one
+solution of AIME says no answer; these are left out.
 
     python benchmarks/answer_labels.py --data ../shared/data [--rows 100] [--workers 2] [--json]
 
@@ -62,7 +63,7 @@ def tables(data: Path, rows: int | None = None) -> Iterator[tuple[str, list[Case
         golds = []
         for row in read(data, f"math/{split}", rows):
             answer = row[key] if key is not None else (boxed(row["solution"]) or [None])[-1]
-            if answer is not None:
+            if answer:
                 golds.append((answer, row["solution"]))
         yield from both_ways(f"math {split}", golds, "boxed")
     for split in ("olympiad_bench", "minerva"):
@@ -83,11 +84,13 @@ def both_ways(name: str, golds: list[tuple[str, str | None]], mark: str) -> Iter
     """The plain answer against itself, marked, and the solution against the answer that was released with it."""
     shape = "\\boxed{%s}" if mark == "boxed" else mark + "%s"
     yield f"{name}, answers", [Case(Problem(n, "", gold), shape % gold, True) for n, (gold, _) in enumerate(golds)]
-    if golds and golds[0][1] is not None:
-        yield (
-            f"{name}, solutions",
-            [Case(Problem(n, "", gold), text or "", True) for n, (gold, text) in enumerate(golds)],
-        )
+    solutions = [(gold, text) for gold, text in golds if text is not None and has_answer(text, mark)]
+    if solutions:
+        yield f"{name}, solutions", [Case(Problem(n, "", gold), text, True) for n, (gold, text) in enumerate(solutions)]
+
+
+def has_answer(text: str, mark: str) -> bool:
+    return bool(boxed(text)) if mark == "boxed" else mark in text
 
 
 def judged(cases: list[Case], scorer: Math, workers: int) -> list[float]:
@@ -131,9 +134,8 @@ def main() -> int:
             continue
         print(f"{name:40} {len(cases) - len(differ):6} of {len(cases):6}", flush=True)
         for row in differ:
-            print(
-                f"    {row['problem']}: label {row['label']}, score {row['score']}: {row['reference']!r} and {row['answer']!r}"
-            )
+            verdict = f"label {row['label']}, score {row['score']}"
+            print(f"    {row['problem']}: {verdict}: {row['reference']!r} and {row['answer']!r}")
     return int(failed)
 
 

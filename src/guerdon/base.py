@@ -92,6 +92,13 @@ class Scorer(Piece):
             GuerdonError: saying what the problem lacks.
         """
 
+    def at_once(self, problem: "Problem", response: str) -> Score:
+        """The score where a look at the texts settles it, quick and safe in any process; None where it takes the call.
+
+        A rule that is not trusted may offer it, so that plain cases need no worker. It equals what the call says.
+        """
+        return None
+
     @abstractmethod
     def __call__(self, problem: "Problem", response: str) -> Score:
         """The score of a response. What it raises makes the response unscored."""

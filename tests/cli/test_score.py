@@ -14,7 +14,7 @@ import pytest
 
 from guerdon import cli
 from guerdon.commands._partial import Partial
-from guerdon.commands.score import chunks
+from guerdon.commands.score import Meter, Tally, chunks, read_lines
 from guerdon.piece import TaskSpec
 from guerdon.serial import to_json
 from guerdon.specs import resolve, reward
@@ -61,6 +61,16 @@ def test_the_tasks_own_scorer_with_its_own_problems(folder, capsys):
     (folder / "b.jsonl").write_text("\n".join(map(json.dumps, lines)))
     code, rows, _ = score(capsys, "b.jsonl", "--reward", "verifier", "--task", SPELL)
     assert code == 0 and [row["reward"]["correct"] == 1.0 for row in rows] == [True, True, False]
+
+
+def test_solutions_are_scored_as_mathematics(folder, capsys):
+    pytest.importorskip("math_verify")
+    said = ["so A: 1,000", "\\boxed{10^3}", "\\boxed{\\sqrt{1000000}}", "#### 999"]
+    lines = [{"prompt": "How many?", "answer": "100 each.\n#### 1000", "response": text} for text in said]
+    (folder / "c.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    code, rows, summary = score(capsys, "c.jsonl", "--reward", "math:every_box=true")
+    assert code == 0 and [row["reward"]["correct"] for row in rows] == [1.0, 1.0, 1.0, 0.0]
+    assert summary == "4 lines: correct mean 0.75, 0 unscored\n"
 
 
 def test_stdin_streams_in_chunks(folder, capsys, monkeypatch):
@@ -116,6 +126,12 @@ def test_a_file_that_is_not_there_is_refused(folder, capsys):
 def lines_of(count: int, start: int = 0) -> str:
     rows = ({"response": f"<think>x</think><answer>{n}</answer>", "answer": str(n)} for n in range(start, count))
     return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+def test_lines_may_be_text_already():
+    text = ['{"response": "a"}\n', "\n", '{"response": "b"}\n']
+    assert [*read_lines(text, "x")] == [(1, {"response": "a"}), (3, {"response": "b"})]
+    assert [*read_lines(text, "x", after=1)] == [(3, {"response": "b"})]
 
 
 def test_gzip_a_broken_one_and_bytes_that_are_no_text(folder, capsys):
@@ -260,3 +276,22 @@ def test_slow_rewards_are_scored_a_few_lines_at_a_time():
         rows = [row for part in chunks(judge, iter([(n, {}) for n in range(1, 41)]), 1) for row in part]
     assert [row["line"] for row in rows] == [*range(1, 41)]
     assert judge.sizes[:3] == [8, 4, 2] and set(judge.sizes[3:]) == {2}
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_where_it_is_is_said_now_and_then(monkeypatch, terminal):
+    clock, said = [0.0], io.StringIO()
+    said.isatty = lambda: terminal
+    monkeypatch.setattr("guerdon.commands.score.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr(sys, "stderr", said)
+    shares = iter([0.2, 0.4, 0.4, 0.6])
+    with Meter(tally := Tally(100, {}), lambda: next(shares)) as meter:
+        for now in (1.0, 10.0, 10.1, 20.0):
+            clock[0] = now
+            tally.add([{"reward": {"a": 1.0}}] * 50)
+            meter.show()
+        told = said.getvalue()
+    lines = ["[########............]  40% 200 lines, 10 lines/s, 30 s left"]
+    lines.append("[############........]  60% 300 lines, 10 lines/s, 20 s left")
+    assert all(line in told for line in lines)
+    assert told.count("\n") == (0 if terminal else 2) and meter.rate == 10

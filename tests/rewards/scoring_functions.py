@@ -274,3 +274,14 @@ def wrong_count(*, response):
 def nap_a_while(*, response):
     time.sleep(1.0)
     return 1.0
+
+
+def print_gigabytes(count):
+    for _ in range(count * 1024):
+        os.write(1, b"x" * (1 << 20))
+        os.write(2, b"y" * (1 << 10))
+    return count
+
+
+def raise_much(size):
+    raise ValueError("x" * size)

@@ -52,6 +52,19 @@ def test_failures_are_tried_again(path):
     assert CALLS == ["raise", "nan", "none", "a", "raise", "nan", "none"]
 
 
+def test_what_was_scored_before_a_kill_is_kept(path):
+    def until(x):
+        if x == 150:
+            raise KeyboardInterrupt
+        return float(x)
+
+    until.__qualname__ = "until"
+    with pytest.raises(KeyboardInterrupt):
+        Guard(isolate=False, cache=path)(until, [(x,) for x in range(200)])
+    keys = [str(key_of(identity(until), (x,))) for x in range(200)]
+    assert Cache(path).look_up(keys) == {key: float(x) for x, key in enumerate(keys[:128])}
+
+
 def test_components_and_workers(path):
     guard = Guard(cache=path)
     calls = [{"prompt": "a", "response": "ab"}]

@@ -97,3 +97,13 @@ def test_saved():
     assert from_json(to_json(guard)) == guard
     with pytest.raises(GuerdonError, match="must lie in a folder that exists"):
         Guard(cache="no/such/folder/a.sqlite", isolate=False)(functions.good, [(1.0,)])
+
+
+def test_gigabytes_of_output_are_dropped_and_a_number_survives_them(capfd):
+    assert Guard(timeout=60)(functions.print_gigabytes, [(2,), (0,)]) == [Outcome(2), Outcome(0)]
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_reason_of_gigabytes_is_cut():
+    outcome = Guard(timeout=60)(functions.raise_much, [(1 << 28,)])[0]
+    assert math.isnan(outcome.value) and outcome.reason.startswith("ValueError: xxx") and len(outcome.reason) < 500

@@ -15,8 +15,10 @@ from guerdon.rewards.guard import Guard
 from guerdon.rewards.remote import Remote
 from guerdon.rewards.retry import Retry
 from guerdon.rewards.scored import Scored
+from guerdon.rewards.verifier import Verifier
 from guerdon.scorers.exact import Exact
 from guerdon.serial import from_json, to_json
+from guerdon.tasks.jsonl import JsonlProblems
 from guerdon.tasks.problem import Problem
 
 ONCE = Retry(times=0)
@@ -158,6 +160,15 @@ def test_a_served_reward_gives_what_it_gives_in_the_run():
         there, here = piece(batch), Scored(Exact())(batch)
     assert torch.equal(there["traj.reward/correct"], here["traj.reward/correct"])
     assert there["traj.reward_error"] == here["traj.reward_error"]
+
+
+def test_the_rule_of_a_task_behind_a_server(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"prompt": "1+1", "answer": 2, "source": "web"}')
+    task = JsonlProblems(str(tmp_path / "a.jsonl"), scorer=Exact(tag="a"))
+    batch = batch_of([2], columns={"traj.response": ["<a>2</a>", "2"], "group.problem": [task.problem("train", 0)]})
+    with served(Verifier(), task) as server:
+        there = Remote(f"http://127.0.0.1:{server.server_port}/score")(batch)
+    assert there["traj.reward/remote"].tolist() == [1.0, 0.0]
 
 
 def test_a_reward_that_misbehaves_behind_a_server_costs_its_samples():

@@ -1,10 +1,16 @@
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from shaping.components import NAN, combined, lost, rewards, tables
+from toys import GroupCenter, Moves, Reinforce
 
 from guerdon.errors import GuerdonError
+from guerdon.objective import Objective
+from guerdon.objectives.aggregation import TokenMean
+from guerdon.recipe import Recipe
+from guerdon.rollouts.tabular import SampleTree
 from guerdon.shaping.choose import Choose
 from guerdon.shaping.weighted_sum import WeightedSum
 
@@ -36,6 +42,24 @@ def test_a_tree_keeps_every_component_and_may_be_summed():
         batch = batch.with_columns(piece(batch))
     assert batch["traj.reward"].tolist() == pytest.approx([1.2, 0.3, -1.0])
     assert batch.names("traj", "reward/") == ["reward/effort", "reward/form", "reward/right", "reward/style"]
+
+
+def test_a_tree_in_a_recipe_leaves_nothing_to_warn_of():
+    tree = (
+        WeightedSum({"right": 1.0, "style": 1.0}, others=0.0, output="traj.good"),
+        Choose("form", "effort", -1.0, output="traj.bad"),
+        Choose("right", "traj.good", "traj.bad"),
+    )
+    recipe = Recipe(
+        rollout=SampleTree(),
+        rewards=tuple(Moves(writes=(f"traj.reward/{name}",)) for name in ("right", "style", "form", "effort")),
+        shaping=tree,
+        advantage=(GroupCenter(),),
+        objective=Objective(Reinforce(), TokenMean()),
+    )
+    assert recipe.check() == []
+    with pytest.raises(GuerdonError, match=r"shaping\.1 \(Choose\) reads 'traj\.bad', which nothing upstream writes"):
+        replace(recipe, shaping=(tree[0], tree[2], tree[1])).check()
 
 
 @given(tables("xab"))

@@ -15,15 +15,14 @@ With --out the file appears when it is complete; the same command goes on where 
 import argparse
 import gzip
 import json
-import math
 import os
 import sys
 import time
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from guerdon.commands._arguments import positive
 from guerdon.commands._partial import Partial
@@ -64,12 +63,12 @@ def run(arguments: argparse.Namespace) -> int:
     options = {"workers": positive("--workers", arguments.workers), "timeout": arguments.timeout}
     task = resolve(arguments.task, TaskSpec, "--task") if arguments.task else None
     judge = Judge(with_options(piece, **options, cache=arguments.cache), task)
-    with source_of(arguments.file) as (source, status):
-        same = {"file": status, "reward": to_json(piece), "task": task and to_json(task)}
-        with target_of(arguments.out, same if status else None) as (write, earlier):
+    with source_of(arguments.file) as source:
+        same = {"file": source.same, "reward": to_json(piece), "task": task and to_json(task)}
+        with target_of(arguments.out, same if source.same else None) as (write, earlier):
             tally = Tally(earlier.rows, earlier.sums)
-            lines = read_lines(source, arguments.file, earlier.line)
-            with Meter(tally) as meter:
+            lines = read_lines(source.lines, arguments.file, earlier.line)
+            with Meter(tally, source.share) as meter:
                 for rows in chunks(judge, lines, options["workers"] or 1):
                     write("".join(f"{ENCODER.encode(row)}\n" for row in rows))
                     tally.add(rows)
@@ -91,7 +90,7 @@ def chunks(judge: Any, lines: Iterator[tuple[int, dict[str, Any]]], workers: int
         size = min(2 * size, most) if taken < TURN / 2 else max(size // 2, workers) if taken > TURN else size
 
 
-def read_lines(source: Iterable[bytes], file: str, after: int = 0) -> Iterator[tuple[int, dict[str, Any]]]:
+def read_lines(source: Iterable[bytes | str], file: str, after: int = 0) -> Iterator[tuple[int, dict[str, Any]]]:
     """(line number, object) of every line that is not blank, beginning after line ``after``.
 
     Raises:
@@ -106,11 +105,12 @@ def read_lines(source: Iterable[bytes], file: str, after: int = 0) -> Iterator[t
         raise GuerdonError(f"{file} must be a whole gzip file, but after line {number}: {error}") from None
 
 
-def _entry(line: bytes, where: str) -> dict[str, Any]:
+def _entry(line: bytes | str, where: str) -> dict[str, Any]:
     if len(line) > LONGEST:
         raise GuerdonError(f"{where} must have at most {LONGEST} bytes")
     try:
-        entry = DECODER.decode(line.decode("utf-8-sig" if line.startswith(b"\xef") else "utf-8"))
+        text = line.decode("utf-8-sig") if isinstance(line, bytes) else line
+        entry = DECODER.decode(text)
     except (ValueError, RecursionError) as error:
         raise GuerdonError(f"{where} must be a JSON object: {error}") from None
     if not isinstance(entry, dict) or not isinstance(entry.get("response"), str):
@@ -118,17 +118,27 @@ def _entry(line: bytes, where: str) -> dict[str, Any]:
     return entry
 
 
+class Source(NamedTuple):
+    """Lines to score, none longer than can be refused."""
+
+    lines: Iterator[bytes]
+    same: list[Any] | None
+    """What tells the file from others; None for stdin."""
+    share: Callable[[], float]
+    """How much of it is read, 0 to 1; 0 for stdin."""
+
+
 @contextmanager
-def source_of(file: str) -> Iterator[tuple[Iterable[bytes], list[Any] | None]]:
-    """The lines of a file or of stdin, none longer than can be refused, and what tells the file from others."""
+def source_of(file: str) -> Iterator[Source]:
+    """The lines of a file or of stdin."""
     if file == "-":
-        yield _lines(sys.stdin.buffer), None
+        yield Source(_lines(sys.stdin.buffer), None, lambda: 0.0)
         return
     with open(file, "rb") as plain:
         status = os.fstat(plain.fileno())
-        source = gzip.GzipFile(fileobj=plain) if file.endswith(".gz") else plain
-        with source:
-            yield _lines(source), [os.path.abspath(file), status.st_size, status.st_mtime_ns]
+        share = lambda: plain.tell() / max(status.st_size, 1)  # noqa: E731
+        with gzip.GzipFile(fileobj=plain) if file.endswith(".gz") else plain as source:
+            yield Source(_lines(source), [os.path.abspath(file), status.st_size, status.st_mtime_ns], share)
 
 
 def _lines(source: IO[bytes] | gzip.GzipFile) -> Iterator[bytes]:
@@ -175,12 +185,13 @@ class Tally:
 
 
 class Meter:
-    """Lines and lines per second on stderr: a changing line on a terminal, else a line about every ten seconds."""
+    """Share, lines and lines per second on stderr: a bar on a terminal, else a line about every ten seconds."""
 
-    def __init__(self, tally: Tally) -> None:
-        self.tally, self.began, self.last = tally, time.monotonic(), 0.0
+    def __init__(self, tally: Tally, share: Callable[[], float]) -> None:
+        self.tally, self.share = tally, share
         self.live = sys.stderr.isatty()
-        self.rate = math.nan
+        self.began = self.last = time.monotonic()
+        self.start, self.rate = 0.0, 0.0
 
     def __enter__(self) -> "Meter":
         self.began = self.last = time.monotonic()
@@ -198,9 +209,19 @@ class Meter:
 
     def show(self) -> None:
         """Say where it is, if it is time."""
-        now = self._measure()
+        now, share = self._measure(), self.share()
+        self.start = self.start or share  # what an earlier run has scored takes no time now
         if now - self.last < (0.2 if self.live else 10.0):
             return
         self.last = now
         text = f"{self.tally.rows} lines, {self.rate:.0f} lines/s"
+        if share > self.start:
+            left = (now - self.began) * (1 - share) / (share - self.start)
+            text = f"{bar(share)} {share:4.0%} {text}, {left:.0f} s left"
         print(f"\r{text}\x1b[K" if self.live else text, end="" if self.live else "\n", file=sys.stderr, flush=True)
+
+
+def bar(share: float, width: int = 20) -> str:
+    """A bar that is full at 1."""
+    full = round(share * width)
+    return f"[{'#' * full}{'.' * (width - full)}]"

@@ -16,19 +16,26 @@ class Outcome:
     """Why (a part of) the value is NaN; empty where all is fine."""
 
 
-def cached(path: str, keys: Sequence[str | None], ask: Callable[[list[int]], list[Outcome]]) -> list[Outcome]:
+def cached(
+    path: str, keys: Sequence[str | None], ask: Callable[[list[int]], list[Outcome]], at_once: int | None = None
+) -> list[Outcome]:
     """One outcome per key: what the cache at ``path`` knows, and for the other rows what ``ask`` says, kept for later.
 
-    Equal keys are asked about once; a row without a key always.
+    Equal keys are asked about once; a row without a key always. At most ``at_once`` rows are asked about before they
+    are kept, so that a kill loses no more than these.
     """
     cache = Cache(path)
     known = {key: Outcome(value) for key, value in cache.look_up([*{key for key in keys if key}]).items()}
     first = {key: row for row, key in reversed([*enumerate(keys)]) if key and key not in known}
     rows = sorted([*first.values(), *(row for row, key in enumerate(keys) if not key)])
-    fresh = dict(zip(rows, ask(rows), strict=True)) if rows else {}
-    told = {key: fresh[row] for key, row in first.items()}
-    cache.store({key: outcome.value for key, outcome in told.items() if not outcome.reason})
-    return [fresh[row] if not key else known.get(key) or told[key] for row, key in enumerate(keys)]
+    fresh: dict[int, Outcome] = {}
+    size = at_once or max(len(rows), 1)
+    for part in (rows[start : start + size] for start in range(0, len(rows), size)):
+        told = dict(zip(part, ask(part), strict=True))
+        cache.store({key: told[row].value for row in part if (key := keys[row]) and not told[row].reason})
+        fresh.update(told)
+    known.update((key, fresh[row]) for key, row in first.items())
+    return [known[key] if key else fresh[row] for row, key in enumerate(keys)]
 
 
 __all__ = ["Outcome", "cached"]

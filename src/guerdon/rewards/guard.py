@@ -89,6 +89,7 @@ class Guard(Piece):
             self.cache,
             [key_of(rule, each) for each in arguments],
             lambda rows: self._tried(function, [arguments[row] for row in rows]),
+            None if self.batched else max(64, 16 * self.workers),
         )
 
     def _tried(self, function: Callable[..., Any] | str, calls: list[Any]) -> list[Outcome]:

@@ -115,7 +115,8 @@ class Remote(Transform):
         if self.cache is None:
             return self._sent(samples)
         keys = [key_of(self.url, sample) for sample in samples]
-        return cached(self.cache, keys, lambda rows: self._sent([samples[row] for row in rows]))
+        together = 4 * self.samples * self.workers
+        return cached(self.cache, keys, lambda rows: self._sent([samples[row] for row in rows]), together)
 
     def _sent(self, samples: Sequence[Mapping[str, Any]]) -> list[Outcome]:
         token = _http.read_token(self.token_env, self.token_file)

@@ -215,7 +215,10 @@ def serve(requests, answers):
         positional, named = unpack(arguments, module.__dict__, held.__getitem__)
         value = found(*positional, **named)
         # Where nothing is returned, what the arguments have become may be the result.
-        return {"value": pack(value, classes, hold), "after": pack(positional, classes, hold) if value is None else None}
+        return {
+            "value": pack(value, classes, hold),
+            "after": pack(positional, classes, hold) if value is None else None,
+        }
 
     def answer(**facts):
         answers.write(json.dumps(facts) + "\n")

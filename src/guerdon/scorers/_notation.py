@@ -7,6 +7,7 @@ for ``i p / 3``, ``Evelyn`` and ``Evenly`` for equal products. What is listed he
 import re
 import unicodedata
 from fractions import Fraction
+from functools import lru_cache
 
 LONGEST = 1000
 """Characters of an answer that is read as mathematics; longer ones are compared as texts."""
@@ -58,6 +59,7 @@ _POWER = re.compile(r"([-+]?)\s*(?:(\d+)(\.\d+)?\s*(?:\\times|\\cdot|\*)\s*)?10\
 _BASE = re.compile(r"([0-9A-Z]+)_(?:\{\s*)?(?:\\text\s*\{)?(\d+|[a-z]+)\}*")
 
 
+@lru_cache(maxsize=4096)
 def latex(answer: str) -> str:
     """An answer as LaTeX without dressing: currency, spaces, a unit in words, a full stop, unicode signs."""
     text = unicodedata.normalize("NFKC", answer.translate(_SIGNS)).translate(_SIGNS).strip().strip("*`").strip()
@@ -112,17 +114,24 @@ def in_base(text: str) -> tuple[str, str] | None:
     return (found[1], found[2]) if found else None
 
 
+def _mark(text: str) -> str:
+    return "percent" if text.endswith("%") else "degrees" if re.search(r"\^\s*\{?\s*\\circ\s*\}?$", text) else ""
+
+
 def compact(text: str) -> str:
     """What is left to tell two answers apart as texts."""
     text = " ".join(_TEXT.sub(r" \1 ", text).split())
     return re.sub(r"(?<!\d) | (?!\d)", "", text)
 
 
+@lru_cache(maxsize=4096)
 def verdict_without_mathematics(wanted: str, got: str) -> bool | None:
     """Whether two answers in the notation of ``latex`` are equal, where that is plain; None where it takes thought."""
     if compact(wanted) == compact(got):
         return bool(got)
     if max(len(wanted), len(got)) > LONGEST or not got:
+        return False
+    if {_mark(wanted), _mark(got)} == {"percent", "degrees"}:
         return False
     if in_words(wanted) or in_words(got):
         return spoken(wanted) == spoken(got)
@@ -132,10 +141,10 @@ def verdict_without_mathematics(wanted: str, got: str) -> bool | None:
     if bases[0] or bases[1]:
         digits = [base[0] if base else compact(text) for base, text in zip(bases, (wanted, got), strict=True)]
         return digits[0] == digits[1]
-    numbers = number(wanted), number(got)
-    if numbers[0] is None or numbers[1] is None:
+    want_number, got_number = number(wanted), number(got)
+    if want_number is None or got_number is None:
         return None
-    (want, exact), (value, also) = numbers
+    (want, exact), (value, also) = want_number, got_number
     if want == value or (exact and also):
         return want == value
     return False if abs(want - value) > min(Fraction(1, 10**5), abs(want) / 1000) else None

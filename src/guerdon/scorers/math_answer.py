@@ -28,6 +28,9 @@ from guerdon.tasks.answer import tagged
 from guerdon.tasks.final_answer import boxed, final_answer, marked
 from guerdon.tasks.problem import Problem
 
+PLAIN = 20_000
+"""Characters of a response that is looked at outside of a worker; all it takes is linear, but not for nothing."""
+
 
 @dataclass(frozen=True)
 class Math(Scorer):
@@ -63,7 +66,7 @@ class Math(Scorer):
             raise GuerdonError(
                 f"problem {problem.id} needs a list of texts in meta[{self.accepted_key!r}], got {more!r}"
             )
-        answers = [marked(answer) or answer.strip() for answer in (reference(problem), *more)]
+        answers = [stated(answer) for answer in (reference(problem), *more)]
         if not answers[0]:
             raise GuerdonError(f"problem {problem.id} needs a reference answer, got an empty text")
         return answers
@@ -78,16 +81,43 @@ class Math(Scorer):
             raise GuerdonError(f"problem {problem.id} needs a number in meta[{self.error_key!r}], got {given!r}")
         return error
 
+    def _answers(self, response: str) -> list[str]:
+        """What has to be right for the response to be right; empty where it says no answer."""
+        answer = final_answer(response, self.tag, self.announced)
+        if answer is None or not self.every_box:
+            return [] if answer is None else [answer]
+        return [answer, *sorted(set(boxed(tagged(response, self.tag) or "")) - {answer})]
+
+    def at_once(self, problem: Problem, response: str) -> float | None:
+        """0 or 1 for equal texts, words and plain numbers; None for what takes mathematics."""
+        if len(response) > PLAIN:
+            return None
+        wanted, exact = self._wanted(problem), not (self.tolerance or self._error(problem))
+        verdicts: list[bool | None] = []
+        for got in map(latex, answers := self._answers(response)):
+            found = [verdict_without_mathematics(latex(want), got) for want in wanted]
+            verdicts.append(True if True in found else None if None in found or not exact else False)
+        if False in verdicts or not answers:
+            return 0.0
+        return None if None in verdicts else 1.0
+
     def __call__(self, problem: Problem, response: str) -> float:
         """0 or 1."""
-        answer = final_answer(response, self.tag, self.announced)
-        if answer is None:
-            return 0.0
-        answers = [answer]
-        if self.every_box:
-            answers += sorted(set(boxed(tagged(response, self.tag) or "")) - {answer})
-        wanted, error = self._wanted(problem), self._error(problem)
-        return float(all(any(same(want, got, self.tolerance, error) for want in wanted) for got in answers))
+        answers, wanted, error = self._answers(response), self._wanted(problem), self._error(problem)
+        right = [any(same(want, got, self.tolerance, error) for want in wanted) for got in answers]
+        return float(bool(right) and all(right))
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # A worker's server unpickles the scorer once, and every worker inherits what is loaded by then.
+        for name, setting in state.items():
+            object.__setattr__(self, name, setting)
+        parsed("\\frac{1}{2}")
+
+
+@lru_cache(maxsize=4096)
+def stated(text: str) -> str:
+    """The answer of a reference: what its solution marks, or all of it."""
+    return marked(text) or text.strip()
 
 
 def same(wanted: str, got: str, relative: float = 0.0, absolute: float = 0.0) -> bool:

@@ -10,13 +10,16 @@ Deviations
 """
 
 import re
+from collections import deque
 
 from guerdon.tasks.answer import tagged
 
+_BOX = re.compile(r"\\(?:boxed|fbox)")
 _BRACES = re.compile(r"(?P<box>\\(?:boxed|fbox)\s*\{)|\\boxed\s+(?P<bare>[^\s{}$\\]+)|\\(?!\\boxed|\\fbox).|[{}]", re.S)
 _HASHES = re.compile(r"####[ \t]*([^\n]+)")
-_SENTENCE = re.compile(r"\banswer[ \t]*(?:\*\*)?[ \t]*(?:is|was|equals|:|=)(?P<rest>[^\n]*(?:\n[ \t]*\S[^\n]*)?)", re.I)
-_LINE = re.compile(r"^[ \t*]*A[ \t]*:[ \t*]*(?P<rest>[^\n]+)", re.MULTILINE)
+_SAID = re.compile(r"\banswer[ \t]*(?:\*\*)?[ \t]*(?:is|was|equals|:|=)|^[ \t*]*A[ \t]*:", re.IGNORECASE | re.MULTILINE)
+_REACH = 2000
+"""Characters after "the answer is" that are read."""
 _FORMULA = re.compile(
     r"\$\$([^$]+)\$\$|(?<![\\$])\$((?:\\.|[^$\\\n])+)\$|\\\(([^\n]{1,500}?)\\\)|\\\[(.{1,1000}?)\\\]", re.DOTALL
 )
@@ -31,9 +34,12 @@ _END = re.compile(r"(?<!\d)[.;!?](?=\s|$)|[.;!?](?=\s*$|\s+[A-Z])|\n")
 
 def boxed(text: str) -> list[str]:
     r"""What the boxes hold, in order; of a box inside a box, the inner one."""
+    first = _BOX.search(text)
+    if first is None:
+        return []
     opened: list[int | None] = []
     spans: list[tuple[int, int]] = []
-    for found in _BRACES.finditer(text):
+    for found in _BRACES.finditer(text, first.start()):
         if found["box"]:
             opened.append(found.end())
         elif found["bare"]:
@@ -69,10 +75,8 @@ def marked(text: str) -> str | None:
         return boxes[-1]
     if "####" in text and (hashes := _HASHES.findall(text)):
         return hashes[-1].strip()
-    said = [*_SENTENCE.finditer(text), *_LINE.finditer(text)]
-    if not said:
-        return None
-    return _phrase(max(said, key=lambda found: found.start())["rest"].lstrip(" \t:*=\n"))
+    said = next(iter(deque(_SAID.finditer(text), maxlen=1)), None)
+    return None if said is None else _phrase(text[said.end() : said.end() + _REACH].lstrip(" \t:*=\n"))
 
 
 def _phrase(rest: str) -> str | None:
@@ -92,9 +96,7 @@ def _phrase(rest: str) -> str | None:
 
 def last_expression(text: str) -> str | None:
     """The last formula or number of a text; None without either."""
-    last = None
-    for last in _FORMULA.finditer(text):
-        pass
+    last = next(iter(deque(_FORMULA.finditer(text), maxlen=1)), None)
     start = last.end() if last else 0
     numbers = [found[0].strip() for found in _NUMBER.finditer(text, start)]
     if numbers:

@@ -21,6 +21,7 @@ COMMANDS: dict[str, str] = {
     "train": "train a policy by a paper's recipe or your own, or go on with a run",
     "eval": "pass@k of a trained policy or a model, with intervals",
     "score": "score a file of responses with any reward",
+    "audit": "attack a reward before it is trusted",
     "serve-reward": "serve a reward over HTTP, for runs on other machines",
     "report": "write one HTML page about a run: curves and sample rollouts",
     "recipe": "print a paper's recipe as JSON, to edit and train from",
@@ -41,6 +42,7 @@ examples:
   guerdon train grpo --task chain_sum --steps 200 --out runs/a       flags are the recipe's fields: --update.lr 3e-4
   guerdon train --resume runs/a                  go on after an interruption, bit for bit
   guerdon eval runs/a --k 1 8                    pass@1 and pass@8 on held-out problems
+  guerdon audit --reward number                  attack a reward; exit code 1 when it is fooled
   guerdon papers list                            every paper, with the state of its claims
   guerdon papers check                           run every exact claim
   guerdon recipe grpo > mine.json                a recipe as a file to edit

@@ -63,6 +63,16 @@ def test_the_tasks_own_scorer_with_its_own_problems(folder, capsys):
     assert code == 0 and [row["reward"]["correct"] == 1.0 for row in rows] == [True, True, False]
 
 
+def test_solutions_are_scored_as_mathematics(folder, capsys):
+    pytest.importorskip("math_verify")
+    said = ["so A: 1,000", "\\boxed{10^3}", "\\boxed{\\sqrt{1000000}}", "#### 999"]
+    lines = [{"prompt": "How many?", "answer": "100 each.\n#### 1000", "response": text} for text in said]
+    (folder / "c.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    code, rows, summary = score(capsys, "c.jsonl", "--reward", "math:every_box=true")
+    assert code == 0 and [row["reward"]["correct"] for row in rows] == [1.0, 1.0, 1.0, 0.0]
+    assert summary == "4 lines: correct mean 0.75, 0 unscored\n"
+
+
 def test_stdin_streams_in_chunks(folder, capsys, monkeypatch):
     monkeypatch.setattr("guerdon.commands.score.CHUNK", 2)
     text = "".join(f'{{"response": "<think>x</think><answer>{n}</answer>"}}\n' for n in range(5))

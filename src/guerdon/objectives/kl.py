@@ -80,8 +80,18 @@ class KLPenalty(Term):
 
     @property
     def clips_ratio(self) -> bool:
-        """Whether value and gradient vanish where the policy is still the old one (k1's gradient does not)."""
-        return self.reference == "old" and (self.estimator != "k1" or self.straight_through)
+        """Whether value and gradient vanish where the policy is still its reference (k1's gradient does not)."""
+        return self.reference in ("old", "ema") and (self.estimator != "k1" or self.straight_through)
+
+    @property
+    def moot(self) -> str:
+        """k1 over samples of the policy has the gradient of a constant."""
+        if self.estimator != "k1" or self.straight_through or self.importance_correction:
+            return ""
+        return (
+            "pulls nowhere on average: the gradient of k1 over samples of the policy is 0; use k2 or k3, "
+            "straight_through, or KLReward"
+        )
 
     def __call__(self, batch: Batch, state: object = None) -> RowLoss:
         """Penalties ``[action]``; metric ``kl`` is the estimate before ``coef``, over the trained actions."""

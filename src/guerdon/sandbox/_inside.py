@@ -1,0 +1,185 @@
+"""The first process inside: drops rights, starts the program under its limits, ends whatever is left, and reports.
+
+Standard library only, and given to Python as text, so that no file of guerdon has to be visible inside.
+
+Wire
+    In: a marshalled dict (see ``Sandbox._job``) in an open file.
+    Out, on a pipe that the program never holds: ``start PID``, then ``exit STATUS SECONDS CPU_SECONDS``, or
+    ``failed WHY`` where the program could not be started.
+"""
+
+import _ctypes
+import _signal as signal  # signal, contextlib and ctypes would take longer to import than all the rest takes
+import marshal
+import os
+import resource
+import sys
+import time
+
+SET_PARENT_DEATH_SIGNAL, SET_DUMPABLE, SET_CHILD_SUBREAPER, SET_NO_NEW_PRIVILEGES = 1, 4, 36, 38
+
+
+class suppress:
+    """``contextlib.suppress``."""
+
+    def __init__(self, *kinds):
+        self.kinds = kinds
+
+    def __enter__(self):
+        pass
+
+    def __exit__(self, kind, error, trace):
+        return kind is not None and issubclass(kind, self.kinds)
+
+
+def prctl(option, value):
+    """Linux only; elsewhere there is nothing of the kind."""
+    with suppress(AttributeError, OSError):
+        _ctypes.call_function(_ctypes.dlsym(_ctypes.dlopen(None, 0), "prctl"), (option, value, 0, 0, 0))
+
+
+def tell(report, line):
+    """Report; if nobody is there any more, what is left to do has to be done all the same."""
+    with suppress(OSError):
+        os.write(report, line)
+
+
+def become(uid):
+    """Give up root for good."""
+    with suppress(OSError):  # some containers forbid it; then there are no groups to lose
+        os.setgroups([])
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
+
+
+def execute(argv, env):
+    """``os.execvpe``, without the imports that it makes: this user may not enter the folder of this Python."""
+    places = [""] if "/" in argv[0] else [f"{place}/" for place in env["PATH"].split(":")]
+    for place in places:
+        with suppress(FileNotFoundError, NotADirectoryError):
+            os.execve(place + argv[0], argv, env)
+    raise FileNotFoundError(f"no command {argv[0]!r}")
+
+
+def begin(job, report):
+    """Become the program. Runs in the child; never returns."""
+    try:
+        os.setsid()
+        for number in (signal.SIGTERM, signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores two, and so would the program
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        with suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+            file.write("1000")
+        if job["uid"]:
+            become(job["uid"])
+        prctl(SET_NO_NEW_PRIVILEGES, 1)
+        os.umask(0o077)
+        for name, data in job["files"].items():
+            if os.path.dirname(name):
+                os.makedirs(os.path.dirname(name), exist_ok=True)
+            with open(name, "xb") as file:
+                file.write(data)
+        with open(".stdin", "xb") as file:
+            file.write(job["stdin"])
+        source = os.open(".stdin", os.O_RDONLY)
+        os.unlink(".stdin")
+        os.dup2(source, 0)
+        for name, limit in job["limits"].items():
+            with suppress(ValueError):  # a hard limit that is lower already stays
+                resource.setrlimit(getattr(resource, name), limit)
+        os.closerange(3, report)
+        os.closerange(report + 1, 4096)
+        execute(job["argv"], job["env"])
+    except BaseException as error:
+        os.write(report, f"failed {type(error).__name__}: {error}\n".encode())
+    finally:
+        os._exit(127)
+
+
+class Stop(BaseException):
+    """The caller wants an end."""
+
+
+def stop(number, frame):
+    """Handle SIGTERM."""
+    raise Stop
+
+
+def wait(pid):
+    """Status and CPU seconds of the program; orphans that come to this process are buried on the way."""
+    while True:
+        done, status, usage = os.wait3(0)
+        if done == pid:
+            return os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime
+
+
+def children():
+    """Processes whose parent is this one (Linux)."""
+    for name in os.listdir("/proc"):
+        with suppress(OSError, ValueError):
+            pid = int(name)
+            with open(f"/proc/{pid}/stat", "rb") as file:
+                if int(file.read().rpartition(b")")[2].split()[1]) == os.getpid():
+                    yield pid
+
+
+def end_all(pid, uid):
+    """Kill what the program has left. Outside of a PID namespace only: there, the end of this process does it."""
+    with suppress(OSError):
+        os.killpg(pid, signal.SIGKILL)
+    if uid:  # nobody else has this user id, and one call gets them all
+        killer = os.fork()
+        if killer == 0:
+            try:
+                become(uid)
+                os.kill(-1, signal.SIGKILL)
+            finally:
+                os._exit(0)
+    until = time.monotonic() + 5
+    while time.monotonic() < until:
+        with suppress(OSError):
+            for child in () if uid else list(children()):
+                with suppress(OSError, AttributeError):
+                    resource.prlimit(child, resource.RLIMIT_NPROC, (0, 0))  # so that it cannot fork away
+                with suppress(OSError):
+                    os.kill(child, signal.SIGKILL)
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        except ChildProcessError:
+            return
+        time.sleep(0.001)
+
+
+def main(source, report):
+    """Run the job that is in the file ``source`` and report to the pipe ``report`` (both file descriptors)."""
+    with open(source, "rb") as file:
+        job = marshal.load(file)
+    os.set_inheritable(report, False)
+    os.chdir(job["folder"])
+    prctl(SET_DUMPABLE, 0)  # /proc/<this>/fd and memory are closed to the program, whose user may be the same
+    alone = not job["namespace"]
+    if alone:
+        signal.signal(signal.SIGTERM, stop)
+        prctl(SET_CHILD_SUBREAPER, 1)
+        prctl(SET_PARENT_DEATH_SIGNAL, signal.SIGTERM)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    pid, started = os.fork(), time.monotonic()
+    if pid == 0:
+        begin(job, report)
+    tell(report, b"start %d\n" % pid)
+    status, cpu = -signal.SIGKILL, 0.0
+    try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+        status, cpu = wait(pid)
+    except Stop:
+        pass
+    seconds = time.monotonic() - started
+    if alone:
+        with suppress(Stop):
+            end_all(pid, job["uid"])
+    tell(report, b"exit %d %.4f %.4f\n" % (status, seconds, cpu))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))

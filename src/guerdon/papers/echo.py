@@ -10,7 +10,8 @@ Reads
 Deviations
     Recalled; the flow was derived for this. The corpus is sums with three styles of solutions. Expert iteration goes on
     from the current policy, where the paper fine-tunes the base model on the union of all rounds; a round without a
-    right sample is sampled again.
+    right sample is sampled again. Pretraining must get as far as one format being better: after 400 steps all were at
+    chance on the proxy's seeds, and the largest share grew from 0.50 to 0.77 only; the proxies take 800.
 """
 
 import dataclasses
@@ -94,11 +95,11 @@ def largest_mode(result: Result, task: Any) -> float:
 
 @cache
 def runs() -> tuple[list[list[float]], list[list[float]]]:
-    """(largest share, pass@1, pass@64) by seed before and after 150 steps of GRPO; trained once for both proxies."""
+    """(largest share, pass@1, pass@64) by seed before and after 100 steps of GRPO; trained once for both proxies."""
     found = []
-    for steps in (0, 150):
+    for steps in (0, 100):
         measure, rows = several(largest_mode, pass_at(1, LOOK), pass_at(64, LOOK))
-        finals(TOY, steps, measure, (0, 1, 2), start=warm(400))
+        finals(TOY, steps, measure, (0, 1, 2), start=warm(800))
         found.append(rows)
     return found[0], found[1]
 

@@ -3,6 +3,7 @@
 # make docs   write the generated parts of the docs again
 # make check  everything that has to hold before a change lands
 # Each sets up what it needs in $(VENV) first; PYTHON chooses the interpreter.
+# Model-written programs are isolated by bubblewrap (bwrap) if it is installed; without it, tests that need it skip.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -30,5 +31,5 @@ $(VENV)/.demo: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(PIP) -e '.[tasks,control,math,peft,dev]'
+	$(PIP) -e '.[tasks,control,math,peft,sql,text,dev]'
 	@touch $@

@@ -88,7 +88,9 @@ def module_interpreter(python):
     return sys.modules["guerdon.sandbox.isolation"].interpreter(python)
 
 
-@pytest.mark.skipif(os.geteuid() != 0 or not os.path.exists("/usr/bin/python3"), reason="needs root and a Python in /usr")
+@pytest.mark.skipif(
+    os.geteuid() != 0 or not os.path.exists("/usr/bin/python3"), reason="needs root and a Python in /usr"
+)
 def test_a_closed_interpreter_is_replaced_or_refused(tmp_path, monkeypatch):
     module = sys.modules["guerdon.sandbox.isolation"]
     tmp_path.chmod(0o700)

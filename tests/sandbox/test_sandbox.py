@@ -44,7 +44,8 @@ def processes_with(marker):
 
 
 @pytest.fixture(autouse=True, scope="module")
-def nothing_is_left_over():
+def nothing_is_left_over(tmp_path_factory):
+    tmp_path_factory.getbasetemp()  # pytest's own folder stays where it is
     memory = "/dev/shm" if os.path.isdir("/dev/shm") else None  # some disks take milliseconds to remove a folder
     with tempfile.TemporaryDirectory(dir=memory) as folder, pytest.MonkeyPatch.context() as patch:
         Path(folder).chmod(0o711)
@@ -176,7 +177,19 @@ class TestBubblewrapOnly:
             assert "[" in line and line.count("'") <= 2
 
     def test_writing_outside(self):
-        paths = ["/", "/etc", "/usr", "/usr/lib", "/dev", "/dev/shm", "/proc", "/proc/sys/kernel", "/root", sys.prefix, "/run"]
+        paths = [
+            "/",
+            "/etc",
+            "/usr",
+            "/usr/lib",
+            "/dev",
+            "/dev/shm",
+            "/proc",
+            "/proc/sys/kernel",
+            "/root",
+            sys.prefix,
+            "/run",
+        ]
         assert run("bubblewrap", hostile.WRITE, stdin="\n".join(paths)).stdout == ""
         assert run("bubblewrap", hostile.WRITE, stdin="/tmp .").stdout == "got /tmp\ngot .\n"
         assert not Path("/tmp/left-behind").exists()
@@ -283,7 +296,9 @@ def test_without_root_it_holds_as_well():
     assert level == "limits" or privileges == "[]"
 
 
-@pytest.mark.parametrize("name", ["seconds", "cpu_seconds", "memory_mb", "file_mb", "processes", "output_kb", "open_files"])
+@pytest.mark.parametrize(
+    "name", ["seconds", "cpu_seconds", "memory_mb", "file_mb", "processes", "output_kb", "open_files"]
+)
 def test_limits_are_positive(name):
     for value in (0, -1, float("inf"), float("nan")):
         with pytest.raises(GuerdonError, match=f"Limits.{name} must be positive and finite"):

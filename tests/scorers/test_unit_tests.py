@@ -18,7 +18,9 @@ PROMPT = '''import math
 def double(x):
     """Twice x."""
 '''
-CHECK = "def check(candidate):\n    assert candidate(2) == 4\n    assert candidate(0) == 0\n    assert candidate(3) == 6\n"
+CHECK = (
+    "def check(candidate):\n    assert candidate(2) == 4\n    assert candidate(0) == 0\n    assert candidate(3) == 6\n"
+)
 HUMANEVAL = Problem(0, PROMPT, meta={"prefix": PROMPT, "entry_point": "double", "tests": CHECK})
 MBPP = Problem(1, "?", meta={"tests": ["assert double(2) == 4", "assert double(3) == 6"]})
 LEETCODE = Problem(2, "?", meta={"setup": "inf = 9", "entry_point": "Solution().double", "tests": CHECK})
@@ -81,7 +83,7 @@ def test_bad_problems_and_fields():
     with pytest.raises(GuerdonError, match="must assert something"):
         UnitTests().check(Problem(7, "?", meta={"tests": "x = 1"}))
     UnitTests().check(PAIRS)
-    with pytest.raises(GuerdonError, match="Limits.seconds must be positive"):
+    with pytest.raises(GuerdonError, match=r"Limits\.seconds must be positive"):
         UnitTests(seconds=0)
     with pytest.raises(GuerdonError, match="isolation must be"):
         UnitTests(isolation="jail")
@@ -108,7 +110,10 @@ def test_released_references_pass(name):
         if "completion" in row:
             problem, answer = Problem(row["task_id"], "", meta=meta | {"setup": row["prompt"]}), row["completion"]
         else:
-            problem, answer = Problem(row["task_id"], "", meta=meta | {"prefix": row["prompt"]}), row["canonical_solution"]
+            problem, answer = (
+                Problem(row["task_id"], "", meta=meta | {"prefix": row["prompt"]}),
+                row["canonical_solution"],
+            )
         if name == "humaneval/mbpp_sanitized":  # as released, bodies are not always indented as the prompts are
             head = row["prompt"].partition("'''")[0].rstrip()
             problem = Problem(row["task_id"], "", meta=meta | {"prefix": head})

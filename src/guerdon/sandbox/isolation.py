@@ -25,7 +25,14 @@ from guerdon.sandbox._seccomp import filter_program
 FOLDER = "/tmp"
 """The working folder under bubblewrap."""
 _SYSTEM = ("/bin", "/sbin", "/lib", "/lib32", "/lib64")
-_FILES = ("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/alternatives", "/etc/localtime", "/nix/store")
+_FILES = (
+    "/etc/ld.so.cache",
+    "/etc/ld.so.conf",
+    "/etc/ld.so.conf.d",
+    "/etc/alternatives",
+    "/etc/localtime",
+    "/nix/store",
+)
 
 
 @dataclass(frozen=True)
@@ -94,7 +101,6 @@ def _trial(python: str) -> str:
     return "" if done.returncode == 0 else f"bwrap failed: {done.stderr.strip()[:300]}"
 
 
-
 @contextlib.contextmanager
 def seccomp() -> Iterator[list[int]]:
     """The system call filter in an open file: its descriptor, or nothing where there is no filter."""
@@ -119,7 +125,8 @@ def bubblewrap(python: str, readable: Iterable[str], folder_bytes: int, filters:
         command += ["--unshare-user", "--uid", "65534", "--gid", "65534"]
     for number in filters:
         command += ["--seccomp", str(number)]
-    command += ["--ro-bind", "/usr", "/usr", "--perms", "1777", "--size", str(folder_bytes), "--tmpfs", FOLDER]
+    command += ["--proc", "/proc", "--dev", "/dev", "--ro-bind", "/usr", "/usr"]
+    command += ["--perms", "1777", "--size", str(folder_bytes), "--tmpfs", FOLDER]
     for path in _SYSTEM:
         if os.path.islink(path):
             command += ["--symlink", os.readlink(path), path]
@@ -136,8 +143,7 @@ def bubblewrap(python: str, readable: Iterable[str], folder_bytes: int, filters:
         command += ["--ro-bind", path, path]
     for target, path in links:
         command += ["--symlink", target, path]
-    command += ["--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev"]
-    return [*command, "--remount-ro", "/", "--chdir", FOLDER, "--"]
+    return [*command, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", FOLDER, "--"]
 
 
 def interpreter(python: str) -> tuple[list[str], list[tuple[str, str]]]:

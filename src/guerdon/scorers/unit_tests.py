@@ -43,9 +43,7 @@ class UnitTests(Scorer):
     def __post_init__(self) -> None:
         self._limits()
         if self.isolation not in ("auto", "bubblewrap", "limits"):
-            raise GuerdonError(
-                f"UnitTests.isolation must be 'auto', 'bubblewrap' or 'limits', got {self.isolation!r}"
-            )
+            raise GuerdonError(f"UnitTests.isolation must be 'auto', 'bubblewrap' or 'limits', got {self.isolation!r}")
 
     def _limits(self) -> Limits:
         return Limits(seconds=self.seconds, cpu_seconds=self.seconds, memory_mb=self.memory_mb)

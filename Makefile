@@ -31,5 +31,5 @@ $(VENV)/.demo: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(PIP) -e '.[tasks,control,peft,dev]'
+	$(PIP) -e '.[tasks,control,math,peft,sql,text,dev]'
 	@touch $@

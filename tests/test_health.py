@@ -14,9 +14,12 @@ from guerdon.errors import RunStopped
 from guerdon.health import SYMPTOMS, Health
 from guerdon.objectives.entropy import EntropyBonus
 from guerdon.objectives.reinforce import Reinforce
+from guerdon.papers._chain import chain
+from guerdon.papers.grpo_lambda import compose as grpo
 from guerdon.piece import Metric, Transform
 from guerdon.policies.tabular import Tabular
 from guerdon.rollouts.tabular import SampleTree
+from guerdon.shaping.relative_length import RelativeLength
 from guerdon.tasks.token_tree import TokenTree
 
 TREE = TokenTree(prompts=4, vocab=4)
@@ -123,3 +126,39 @@ def test_a_resumed_run_counts_on():
     assert other == health and set(other.lasted) == set(SYMPTOMS)
     with pytest.raises(RunStopped):
         other.look(2, {"unscored": 1.0})
+
+
+class TestPunished:
+    def test_it_is_said_once_and_stops_nothing(self):
+        health, said = Health(patience=3), []
+        shares = [0.5, 0.5, 0.05, 0.5, 0.5, 0.5, 0.5, 0.0, 0.5, 0.5, 0.5]
+        for step, share in enumerate(shares):
+            said += health.look(step, {"right_punished": share, "reward": 0.25})
+        assert len(said) == 1
+        assert said[0].startswith("step 5: for 3 steps more than a tenth of the right answers had a negative advantage")
+        assert "mean reward 0.25" in said[0]
+
+    def test_a_resumed_run_does_not_say_it_again(self):
+        health, other = Health(patience=2), Health(patience=2)
+        for step in range(2):
+            health.look(step, {"right_punished": 1.0})
+        other.load_state_dict(health.state_dict())
+        assert other == health
+        for share in (0.0, 1.0, 1.0):
+            assert other.look(2, {"right_punished": share}) == []
+
+    def test_a_checkpoint_of_before_there_was_the_symptom(self):
+        state = Health().state_dict()
+        old = {"lasted": {"unscored": 1}, "first_reward": None, "best_reward": None}
+        health = Health()
+        health.load_state_dict(old)
+        assert health.lasted == {**state["lasted"], "unscored": 1} and health.said == []
+
+    def test_a_length_penalty_that_costs_more_than_it_should_is_noticed(self):
+        """Right but long responses fall below the group's mean where the penalty is strong, and not where it is weak."""
+        plain = chain(grpo())
+        strong = chain(grpo(RelativeLength(0.9)))
+        noticed = train(strong, steps=22).noticed
+        assert len(noticed) == 1 and "push right answers down" in noticed[0]
+        result = train(plain, steps=22)
+        assert result.noticed == [] and {m.get("right_punished", 0.0) for m in result.metrics} == {0.0}

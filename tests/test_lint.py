@@ -12,11 +12,12 @@ from guerdon.advantages.standardize import Standardize
 from guerdon.advantages.whiten import Whiten
 from guerdon.credit.last_action import LastAction
 from guerdon.curricula.dynamic_sampling import DynamicSampling
-from guerdon.objectives.aggregation import TokenMean
+from guerdon.objectives.aggregation import SeqMeanTokenMean, TokenMean
 from guerdon.objectives.clip_mask import ClipMask
 from guerdon.objectives.entropy import EntropyBonus
 from guerdon.objectives.importance import ImportanceWeight
 from guerdon.objectives.kl import KLPenalty
+from guerdon.objectives.kl_limit import KLLimit
 from guerdon.objectives.ppo_clip import PPOClip
 from guerdon.objectives.reinforce import Reinforce
 from guerdon.objectives.row_weight import MaskWhere
@@ -24,6 +25,7 @@ from guerdon.objectives.sapo import SAPO
 from guerdon.objectives.value_clip import ValueClip
 from guerdon.policies.tabular import Tabular
 from guerdon.rollouts.tabular import SampleTree
+from guerdon.shaping.running_scale import RunningScale
 from guerdon.shaping.weighted_sum import WeightedSum
 from guerdon.tasks.token_tree import TokenTree
 
@@ -94,6 +96,33 @@ def test_centring_before_whitening_is_no_news_for_the_batch_mean():
     assert recipe(CENTERED, Whiten()).check() == []
 
 
+@pytest.mark.parametrize(
+    ("kind", "advantage", "cancels"),
+    [
+        ("affine", GRPO, True),
+        ("affine", CENTERED, False),
+        ("affine", Standardize(center="batch", scale="batch"), True),
+        ("group_affine", GRPO, True),
+        ("group_affine", Standardize(scale="batch"), False),
+    ],
+)
+def test_a_scale_and_a_shift_at_once(kind, advantage, cancels):
+    """Running mean and std, or minimum and maximum, of a reward model's scores: affine, and gone after group statistics."""
+    found = recipe(advantage, shaping=shaped(kind)).check()
+    assert len(found) == cancels
+    if cancels:
+        both = "group scale and group shift" if kind.startswith("group") else "scale and shift"
+        assert found[0].startswith(f"shaping.1 (Moves) has no effect: it only changes {both}, and advantage.0")
+
+
+@pytest.mark.parametrize(("how", "dead"), [("standardize", True), ("minmax", True), ("clip", False)])
+def test_running_statistics_of_the_reward_in_front_of_those_of_the_group(how, dead):
+    shaping = (WeightedSum(), RunningScale(how))
+    found = recipe(GRPO, shaping=shaping).check()
+    assert len(found) == dead and all("shaping.1 (RunningScale) has no effect" in sentence for sentence in found)
+    assert recipe(CENTERED, shaping=shaping).check() == []
+
+
 def test_an_advantage_may_be_scaled_after_the_normaliser():
     assert recipe(GRPO, rescale("group_scale", "traj.advantage")).check() == []
 
@@ -108,12 +137,14 @@ def test_a_filter_on_spread_does_not_see_scales_either():
 
 LIMITS = [
     ("surrogate", Objective(PPOClip())),
-    ("surrogate", Objective(PPOClip(ratio="sequence"))),
+    ("surrogate", Objective(PPOClip(ratio="sequence"), SeqMeanTokenMean())),
     ("surrogate", Objective(SAPO())),
     ("weights.0", Objective(Reinforce(), weights=(ImportanceWeight("current", "old"),))),
     ("weights.0", Objective(Reinforce(), weights=(ClipMask(),))),
     ("regularizers.0", Objective(Reinforce(), regularizers=(KLPenalty(reference="old"),))),
     ("regularizers.0", Objective(Reinforce(), regularizers=(KLPenalty(reference="old", estimator="k2"),))),
+    ("regularizers.0", Objective(Reinforce(), regularizers=(KLLimit(),))),
+    ("regularizers.0", Objective(Reinforce(), regularizers=(PPOClip(advantage="action.advantage"),))),
 ]
 
 
@@ -142,11 +173,20 @@ def test_the_clip_of_a_critic_counts_as_a_limit():
         Objective(Reinforce(), weights=(ImportanceWeight("old", "behavior"),)),
         Objective(Reinforce(), weights=(ImportanceWeight("current", "behavior"),)),
         Objective(Reinforce(), regularizers=(KLPenalty(reference="ref"),)),
-        Objective(Reinforce(), regularizers=(KLPenalty(reference="old", estimator="k1"),)),
+        Objective(Reinforce(), regularizers=(KLPenalty(reference="ema"),)),
     ],
 )
 def test_what_is_no_limit_may_be_on_policy(objective):
-    assert recipe(GRPO, objective=objective, update=Update()).check() == []
+    warm = SampleTree(temperature=0.5)
+    assert recipe(GRPO, objective=objective, update=Update(), rollout=warm).check() == []
+
+
+def test_a_reference_that_is_the_current_policy():
+    """A moving average without memory is the policy at the end of the last step: the one that the update begins with."""
+    objective = Objective(Reinforce(), regularizers=(KLPenalty(reference="ema"),))
+    found = recipe(GRPO, objective=objective, update=Update(ema_decay=0.0)).check()
+    assert len(found) == 1 and found[0].startswith("objective.regularizers.0 (KLPenalty) limits how far")
+    assert recipe(GRPO, objective=objective, update=Update(ema_decay=0.0, epochs=2)).check() == []
 
 
 def test_a_term_without_weight():
@@ -172,7 +212,7 @@ def test_groups_of_one_have_nothing_to_compare(piece, dead):
     found = lonely.check()
     assert len(found) == dead
     if dead:
-        assert found[0].startswith("advantage.0 (Standardize) makes every advantage 0")
+        assert found[0].startswith("advantage.0 (Standardize) has nothing to compare")
 
 
 class TestUnused:

@@ -26,7 +26,15 @@ SLOTS: tuple[str, ...] = (
 )
 """Folders whose frozen dataclasses are pieces."""
 
-EXTRAS = {"reasoning_gym": "tasks", "gymnasium": "control", "peft": "peft", "vllm": "vllm"}
+EXTRAS = {
+    "reasoning_gym": "tasks",
+    "gymnasium": "control",
+    "peft": "peft",
+    "vllm": "vllm",
+    "math_verify": "math",
+    "sqlglot": "sql",
+    "langdetect": "text",
+}
 """Optional import -> the extra that installs it."""
 
 

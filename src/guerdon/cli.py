@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NoReturn
 
 from guerdon.catalogue import EXTRAS
@@ -20,6 +21,8 @@ COMMANDS: dict[str, str] = {
     "train": "train a policy by a paper's recipe or your own, or go on with a run",
     "eval": "pass@k of a trained policy or a model, with intervals",
     "score": "score a file of responses with any reward",
+    "audit": "attack a reward before it is trusted",
+    "serve-reward": "serve a reward over HTTP, for runs on other machines",
     "report": "write one HTML page about a run: curves and sample rollouts",
     "recipe": "print a paper's recipe as JSON, to edit and train from",
     "papers": "list, show and check published systems, and run their toy experiments",
@@ -39,6 +42,7 @@ examples:
   guerdon train grpo --task chain_sum --steps 200 --out runs/a       flags are the recipe's fields: --update.lr 3e-4
   guerdon train --resume runs/a                  go on after an interruption, bit for bit
   guerdon eval runs/a --k 1 8                    pass@1 and pass@8 on held-out problems
+  guerdon audit --reward number                  attack a reward; exit code 1 when it is fooled
   guerdon papers list                            every paper, with the state of its claims
   guerdon papers check                           run every exact claim
   guerdon recipe grpo > mine.json                a recipe as a file to edit
@@ -91,7 +95,7 @@ def dispatch(arguments: Sequence[str]) -> int:
     if rest and not getattr(parsed, "takes_recipe_flags", False):
         raise GuerdonError(f"guerdon {name} does not know {' '.join(rest)}; see `guerdon {name} --help`")
     parsed.rest, parsed.words = rest, list(arguments[1:])
-    return importlib.import_module(f"guerdon.commands.{name}").run(parsed)
+    return _module(name).run(parsed)
 
 
 def parser_of(name: str) -> Parser:
@@ -102,11 +106,15 @@ def parser_of(name: str) -> Parser:
     """
     if name not in COMMANDS:
         raise GuerdonError(f"a command must be one that guerdon has, got {name!r}{suggest(name, COMMANDS)}")
-    command = importlib.import_module(f"guerdon.commands.{name}")
+    command = _module(name)
     own_help = getattr(command, "OWN_HELP", False)
     parser = Parser(prog=f"guerdon {name}", description=command.__doc__, add_help=not own_help)
     command.configure(parser)
     return parser
+
+
+def _module(name: str) -> ModuleType:
+    return importlib.import_module(f"guerdon.commands.{name.replace('-', '_')}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -21,14 +21,22 @@ class Companions(NamedTuple):
     rollouts: tuple[str, ...]
 
 
-TREE = Companions(("Tabular",), ("SampleTree",))
+TREE = Companions(("Tabular",), ("SampleTree", "Stored"))
 FEATURES = Companions(("Linear", "Tabular"), ("SampleTree",))
 CONTROL = Companions(("MLP", "ActorCritic"), ("FixedSteps", "Episodes"))
 COMPANIONS: dict[str, Companions] = {
     "TokenTree": TREE,
     "ForkSequences": TREE,
+    "HackableBandit": TREE,
+    "UncertainAnswer": TREE,
     "ChainLength": FEATURES,
+    "LoggedBandit": Companions(("Tabular",), ("Stored", "SampleTree")),
+    "PairwiseJudging": FEATURES,
     "SharedFeatures": FEATURES,
+    "TwoSkills": FEATURES,
+    "GradedBandit": FEATURES,
+    "CategoryBandit": TREE,
+    "ChainChoice": TREE,
     "HyperGrid": Companions(("Flow",), ("Construct",)),
     "Gym": CONTROL,
     "Maze": CONTROL,
@@ -58,9 +66,9 @@ def completed(recipe: Recipe) -> tuple[Recipe, list[str]]:
     recipe = replace(recipe, policy=recipe.policy or known[suited.policies[0]]())
     if recipe.rollout is None:
         recipe = replace(recipe, rollout=known[suited.rollouts[0]]())
-    elif not goes_with(recipe.rollout, suited.rollouts, problems):
-        notes.append(f"{type(recipe.rollout).__name__} does not sample {family}: the rollout is {suited.rollouts[0]}")
-        recipe = replace(recipe, rollout=known[suited.rollouts[0]]())
+    elif not goes_with(sampler := innermost(recipe.rollout), suited.rollouts, problems):
+        notes.append(f"{type(sampler).__name__} does not sample {family}: the rollout is {suited.rollouts[0]}")
+        recipe = replace(recipe, rollout=exchanged(recipe.rollout, known[suited.rollouts[0]]()))
         if not problems:
             recipe, left_out = without_text(recipe)
             notes += [f"{name} scores text, so it is left out: {family} brings its own reward" for name in left_out]
@@ -75,13 +83,29 @@ def goes_with(piece: Piece, listed: tuple[str, ...], problems: bool) -> bool:
     return not any(name in names for each in COMPANIONS.values() for names in each) if problems else name in listed
 
 
+def innermost(rollout: Any) -> Any:
+    """What samples in the end: a rollout that changes another's batches has that one as its field ``rollout``."""
+    while (inner := getattr(rollout, "rollout", None)) is not None:
+        rollout = inner
+    return rollout
+
+
+def exchanged(rollout: Any, sampler: Any) -> Any:
+    """The rollout with another one innermost."""
+    inner = getattr(rollout, "rollout", None)
+    return sampler if inner is None else replace(rollout, rollout=exchanged(inner, sampler))
+
+
 def without_text(recipe: Recipe) -> tuple[Recipe, list[str]]:
     """The recipe without the rewards that score text, and their names; the task's own takes the verifier's place."""
     left_out = [piece for piece in recipe.rewards if TEXT & set(piece.reads)]
     verifiers: list[Any] = [piece for piece in left_out if type(piece).__name__ == "Verifier"]
     rollout: Any = recipe.rollout
-    if verifiers and "reward" in {field.name for field in fields(rollout)}:
-        rollout = replace(rollout, reward=verifiers[0].name)
+    if scoring := getattr(rollout, "rewards", ()):
+        rollout = replace(rollout, rewards=tuple(piece for piece in scoring if not TEXT & set(piece.reads)))
+    sampler = innermost(rollout)
+    if verifiers and "reward" in {field.name for field in fields(sampler)}:
+        rollout = exchanged(rollout, replace(sampler, reward=verifiers[0].name))
     kept = tuple(piece for piece in recipe.rewards if piece not in left_out)
     return replace(recipe, rollout=rollout, rewards=kept), [type(piece).__name__ for piece in left_out]
 

@@ -1,10 +1,12 @@
-"""Stops a run that has gone wrong, with a diagnosis, instead of burning the budget.
+"""Stops a run that has gone wrong, with a diagnosis, instead of burning the budget; or warns, where it may be meant.
 
 Idea
     A symptom must last ``patience`` steps in a row. A policy that says one thing only, or gets no gradient, is no
     symptom where it has reached the best reward of the run and improved on its first: then the task is solved.
+    Right answers with a negative advantage may be what a length penalty is for, so that they are only warned about.
 Reads
-    The log: ``unscored``, ``length``, ``entropy``, ``signal``, ``grad_norm``, ``reward``, ``trajectories``, ``groups``.
+    The log: ``unscored``, ``length``, ``entropy``, ``signal``, ``grad_norm``, ``reward``, ``trajectories``, ``groups``,
+    ``right_punished``.
     A metric that is not logged takes no part.
 """
 
@@ -19,6 +21,8 @@ NO_ENTROPY = 1e-3
 """Nats per action below which a policy counts as deterministic."""
 NO_GRADIENT = 1e-10
 """Norm below which a gradient counts as none."""
+PUNISHED = 0.1
+"""Share of right answers with a negative advantage from which it is said."""
 
 Metrics = Mapping[str, float]
 
@@ -35,6 +39,8 @@ class Symptom:
     """Whether it is what a solved task looks like, too."""
     patience: int = 1
     """Multiple of ``Health.patience``."""
+    stops: bool = True
+    """Whether it ends the run; else it is said once."""
 
 
 def _deterministic(metrics: Metrics) -> bool:
@@ -67,6 +73,13 @@ SYMPTOMS: Mapping[str, Symptom] = {
         fine_if_solved=True,
         patience=5,
     ),
+    "punished": Symptom(
+        lambda metrics: metrics.get("right_punished", 0.0) > PUNISHED,
+        "for {steps} steps more than a tenth of the right answers had a negative advantage (mean reward {reward}): the "
+        "other reward components, such as a length penalty, push right answers down; lower their weight, or compare "
+        "lengths among right answers only",
+        stops=False,
+    ),
 }
 
 
@@ -80,9 +93,11 @@ class Health:
     """Symptom -> steps in a row so far."""
     first_reward: float | None = None
     best_reward: float | None = None
+    said: list[str] = field(default_factory=list)
+    """Symptoms that were said and need not be said again."""
 
-    def look(self, step: int, metrics: Metrics) -> None:
-        """Look at one step's metrics.
+    def look(self, step: int, metrics: Metrics) -> list[str]:
+        """Look at one step's metrics; the sentences to say are about symptoms that have just lasted long enough.
 
         Raises:
             RunStopped: with the symptom, how long it lasted and what usually causes it.
@@ -91,13 +106,21 @@ class Health:
             if not math.isfinite(value):
                 raise RunStopped(f"step {step}: metric {name} is {value}; the run is no longer meaningful")
         solved = self._solved(metrics.get("reward"))
+        sentences: list[str] = []
         for name, symptom in SYMPTOMS.items():
             shows = symptom.shows(metrics) and not (solved and symptom.fine_if_solved)
             self.lasted[name] = self.lasted[name] + 1 if shows else 0
             steps = self.patience * symptom.patience
-            if self.lasted[name] >= steps:
-                reward = f"{metrics['reward']:.4g}" if "reward" in metrics else "unknown"
-                raise RunStopped(f"step {step}: {symptom.sentence.format(steps=steps, reward=reward)}")
+            if self.lasted[name] < steps:
+                continue
+            reward = f"{metrics['reward']:.4g}" if "reward" in metrics else "unknown"
+            sentence = f"step {step}: {symptom.sentence.format(steps=steps, reward=reward)}"
+            if symptom.stops:
+                raise RunStopped(sentence)
+            if self.lasted[name] == steps and name not in self.said:
+                self.said.append(name)
+                sentences.append(sentence)
+        return sentences
 
     def _solved(self, reward: float | None) -> bool:
         """Whether the reward is the best so far, up to a twentieth of what was gained, and anything was gained."""
@@ -110,9 +133,11 @@ class Health:
 
     def state_dict(self) -> dict[str, Any]:
         """Counters."""
-        return {"lasted": dict(self.lasted), "first_reward": self.first_reward, "best_reward": self.best_reward}
+        rewards = {"first_reward": self.first_reward, "best_reward": self.best_reward}
+        return {"lasted": dict(self.lasted), **rewards, "said": list(self.said)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Counterpart of ``state_dict``."""
-        self.lasted = {name: int(state["lasted"][name]) for name in SYMPTOMS}
+        self.lasted = {name: int(state["lasted"].get(name, 0)) for name in SYMPTOMS}
+        self.said = list(state.get("said", ()))
         self.first_reward, self.best_reward = state["first_reward"], state["best_reward"]

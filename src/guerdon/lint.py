@@ -1,8 +1,12 @@
-"""Warnings of ``Recipe.check()``: settings that cannot have an effect, found from what pieces declare."""
+"""Warnings of ``Recipe.check()``: settings that cannot have an effect, found from what pieces declare.
 
-from collections.abc import Collection, Iterator, Sequence
+Here are those about the way of columns from piece to piece; ``lint_settings.py`` has those about single settings.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from guerdon import lint_settings
 from guerdon.axes import ACTION, LEVELS, is_extensive, split_name
 from guerdon.piece import Piece
 
@@ -12,14 +16,15 @@ if TYPE_CHECKING:
 
 def warnings(recipe: "Recipe") -> list[str]:
     """Sentences about dead settings; empty if there is none."""
-    return [
-        *cancelled(recipe),
-        *unread(recipe),
-        *unused(recipe),
-        *without_weight(recipe),
-        *without_peers(recipe),
-        *dead_clips(recipe),
-    ]
+    return [*cancelled(recipe), *unread(recipe), *unused(recipe), *lint_settings.warnings(recipe)]
+
+
+CHANGES: Mapping[str, frozenset[str]] = {
+    **{word: frozenset({word}) for word in ("scale", "group_scale", "shift", "group_shift")},
+    "affine": frozenset({"scale", "shift"}),
+    "group_affine": frozenset({"group_scale", "group_shift"}),
+}
+"""What a piece acts as -> what it does, in the words of ``Piece.invariant``."""
 
 
 def cancelled(recipe: "Recipe") -> Iterator[str]:
@@ -35,7 +40,7 @@ def cancelled(recipe: "Recipe") -> Iterator[str]:
         if blind:
             yield (
                 f"{place} ({type(piece).__name__}) has no effect: it only changes "
-                f"{piece.acts_as.replace('_', ' ')}, and {' and '.join(blind)} "
+                f"{' and '.join(sorted(CHANGES[piece.acts_as])).replace('_', ' ')}, and {' and '.join(blind)} "
                 f"{'is' if len(blind) == 1 else 'are'} invariant to it"
             )
 
@@ -44,6 +49,8 @@ def unread(recipe: "Recipe") -> Iterator[str]:
     """A reward component that nothing after it reads, because it comes after the piece that adds them up."""
     flow = list(recipe.flow())
     for number, (place, piece) in enumerate(flow):
+        if not place.startswith(("rewards.", "shaping.")):
+            continue
         read = {name for _, later in flow[number + 1 :] for name in later.reads}
         for name in piece.writes:
             if not name.startswith("traj.reward/") or name.endswith("*") or any(overlap(name, other) for other in read):
@@ -56,13 +63,13 @@ def unread(recipe: "Recipe") -> Iterator[str]:
 
 def _readers_that_do_not_see(piece: Piece, later: Sequence[tuple[str, Piece]]) -> list[str]:
     """The readers of what ``piece`` writes, if all of them are invariant to what it does; else nothing."""
-    changes, blind, written = {piece.acts_as}, [], set(piece.writes)
+    changes, blind, written = set(CHANGES[piece.acts_as]), [], set(piece.writes)
     for place, reader in later:
         reads_it = any(overlap(mine, read) for mine in written for read in reader.reads)
         rewrites_it = all(any(_hides(other, mine) for other in reader.writes) for mine in written)
         if reads_it and rewrites_it and reader.acts_as:
             # Handed on, scaled or shifted once more: later readers must not see either change.
-            changes.add(reader.acts_as)
+            changes |= CHANGES[reader.acts_as]
             written = set(reader.writes)
         elif reads_it:
             if not _covers(reader.invariant, changes):
@@ -125,36 +132,3 @@ def _hides(finer: str, coarser: str) -> bool:
     order = (ACTION, *LEVELS)
     (level, column), (other_level, other) = split_name(finer), split_name(coarser)
     return column == other and order.index(level) <= order.index(other_level)
-
-
-def without_weight(recipe: "Recipe") -> Iterator[str]:
-    """A piece whose coefficient is 0: it costs what its columns cost and changes nothing."""
-    for place, piece in recipe.flow():
-        if getattr(piece, "coef", None) == 0:
-            yield f"{place} ({type(piece).__name__}) has no effect: its coef is 0; drop it or give it a weight"
-
-
-def without_peers(recipe: "Recipe") -> Iterator[str]:
-    """A comparison inside groups of one."""
-    if getattr(recipe.rollout, "samples_per_prompt", None) != 1:
-        return
-    for place, piece in recipe.flow():
-        if getattr(piece, "needs_peers", False):
-            yield (
-                f"{place} ({type(piece).__name__}) makes every advantage 0: it compares the responses to a prompt, and "
-                "rollout.samples_per_prompt is 1; raise it, or compare over the batch"
-            )
-
-
-def dead_clips(recipe: "Recipe") -> Iterator[str]:
-    """A limit on the distance from the old policy where every gradient is taken at the old policy."""
-    if not (recipe.update.on_policy and recipe.update.recompute_old):
-        return
-    for place, piece in recipe.flow():
-        reads_old = any(split_name(name)[1].startswith("old_") for name in piece.reads)
-        if place.startswith("objective.") and reads_old and getattr(piece, "clips_ratio", False):
-            yield (
-                f"{place} ({type(piece).__name__}) limits how far the policy is from the old one, and it is never away: "
-                "with update.epochs=1 and update.minibatches=1 every gradient is taken at the old policy; raise one of "
-                "them or drop the limit"
-            )

@@ -14,6 +14,7 @@ from torch import nn
 from guerdon.batch import Batch, concat
 from guerdon.errors import GuerdonError, RunStopped
 from guerdon.health import Health
+from guerdon.lint_settings import too_short
 from guerdon.metrics.basic import describe
 from guerdon.objective import call_with_state
 from guerdon.piece import Origin, Policy, PolicySpec, TaskSpec, Transform
@@ -51,7 +52,9 @@ class Trainer:
             GuerdonError: if the recipe has no task, policy or rollout, or fails ``Recipe.check``.
         """
         recipe = with_run_choices(recipe, None, None, built=policy is not None)
-        self.warnings = recipe.check()
+        self.warnings = [*recipe.check(), *too_short(recipe, steps)]
+        self.noticed: list[str] = []
+        self.remarked: set[str] = set()
         self.recipe, self.steps, self.seed, self.step = recipe, steps, seed, 0
         self.device = torch.device(device)
         self.stream = Stream((seed,))
@@ -114,7 +117,7 @@ class Trainer:
             }
             metrics = {**describe(batch), **metrics, "refills": float(refills), **timing}
             self.step += 1
-            self.health.look(self.step, metrics)
+            self._notice(self.health.look(self.step, metrics))
             return batch, metrics
 
     def _collect(self, stream: Stream, progress: float) -> tuple[Batch, int]:
@@ -164,8 +167,17 @@ class Trainer:
     def _apply(self, slot: str, batch: Batch) -> Batch:
         for number, piece in enumerate(getattr(self.recipe, slot)):
             batch = self._fill(piece.reads, batch)
-            batch = batch.with_columns(call_with_state(piece, batch, state=self.state_of(f"{slot}.{number}")))
+            place = f"{slot}.{number}"
+            batch = batch.with_columns(call_with_state(piece, batch, state=self.state_of(place)))
+            if place not in self.remarked and (remark := piece.remark(batch)):
+                self.remarked.add(place)
+                self._notice([f"step {self.step + 1}: {place} ({type(piece).__name__}) {remark}"])
         return batch
+
+    def _notice(self, sentences: Sequence[str]) -> None:
+        """Keep what was noticed for the result and for the run folder."""
+        self.warnings += sentences
+        self.noticed += sentences
 
     def _fill(self, reads: Sequence[str], batch: Batch) -> Batch:
         """Compute the snapshot columns among ``reads`` that the batch does not have yet.
@@ -225,7 +237,9 @@ class Result:
     metrics: list[dict[str, float]] = field(default_factory=list)
     """One entry per step."""
     warnings: list[str] = field(default_factory=list)
-    """What ``Recipe.check`` warned about."""
+    """What ``Recipe.check`` warned about, and what was noticed while it ran."""
+    noticed: list[str] = field(default_factory=list)
+    """The latter alone."""
 
 
 def train(
@@ -266,7 +280,7 @@ def train(
     spec = policy if isinstance(policy, PolicySpec) else origin and origin.spec
     recipe = with_run_choices(recipe, task, spec, built=built is not None)
     trainer = Trainer(recipe, steps=steps, seed=seed, policy=built, device=device)
-    result = Result(trainer.policy, warnings=trainer.warnings)
+    result = Result(trainer.policy, warnings=trainer.warnings, noticed=trainer.noticed)
     with contextlib.ExitStack() as stack:
         if out is not None:
             from guerdon.runs.folder import begin

@@ -61,6 +61,8 @@ class Filter(Piece):
     """Which groups (or trajectories) of a fresh batch are worth an update."""
 
     level: ClassVar[str] = "group"
+    drops_equal_groups: ClassVar[bool] = False
+    """Whether it drops the groups whose rewards are all equal."""
 
     @abstractmethod
     def __call__(self, batch: Batch) -> Tensor:
@@ -84,6 +86,11 @@ Pick = Callable[[int], list[int]]
 class Rollout(Piece):
     """Task + policy -> Batch. ``writes`` names the columns it makes."""
 
+    draws_policy: ClassVar[bool] = False
+    """Whether the distribution it samples from is that of the trainer's policy, in the trainer's process."""
+    longest: ClassVar[int | None] = None
+    """Most actions of a response; None: the task decides."""
+
     @abstractmethod
     def __call__(self, task: Any, policy: Any, pick: Pick, stream: Stream) -> Batch:
         """Collect one batch. ``pick(n)`` gives the numbers of n training problems."""
@@ -105,6 +112,8 @@ class Term(Piece):
 
     unit: ClassVar[str] = "action"
     """What must not be split between micro-batches: ``action``, ``traj``, ``group`` or ``batch``."""
+    repeats_response: ClassVar[bool] = False
+    """Whether every action's loss is that of its whole response, so that a sum over them counts it once per action."""
 
     @abstractmethod
     def __call__(self, batch: Batch, state: Any = None) -> RowLoss:
@@ -127,6 +136,9 @@ class Aggregation(Piece):
     The weights are computed once per optimiser step, before micro-batches are cut, so the gradient
     does not depend on the micro-batch size.
     """
+
+    averages_response: ClassVar[bool] = False
+    """Whether the weights of a response's actions sum to the same number for all responses."""
 
     @abstractmethod
     def __call__(self, batch: Batch, level: str) -> Tensor:

@@ -39,6 +39,17 @@ def test_bootstrap_at_a_cut():
     assert advantage == pytest.approx([0.29, 0.1, 0])
 
 
+def test_what_goes_on_keeps_its_last_value():
+    columns = {"traj.finished": [False, True], "outcome": [0.0, 1.0]}
+    piece = GAE(1.0, 0.9, return_lambda=1.0, finished="traj.finished")
+    advantage, returns = estimate(piece, [0, 0, 0, 0, 1], [0.3, 0.5, 0.6, 0.2, 0.5], [3, 2], **columns)
+    assert advantage == pytest.approx([0.29, 0.1, 0, 0.3 + 0.9 * 0.5, 0.5])
+    assert returns == pytest.approx([0.6, 0.6, 0.6, 1, 1])
+    assert piece.reads[-1] == "traj.finished" and len(GAE().reads) == 2
+    one, _ = estimate(piece, [0.0], [0.7], [1], **{"traj.finished": [False]})
+    assert one == [0]
+
+
 def test_returns_may_have_a_lambda_of_their_own():
     advantage, returns = estimate(GAE(1.0, 0.0, return_lambda=1.0), [0, 1], [0.2, 0.5], [2])
     assert advantage == pytest.approx([0.3, 0.5])

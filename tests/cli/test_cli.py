@@ -49,7 +49,7 @@ def test_help_is_fast_and_imports_no_torch():
 
 def test_the_help_names_every_command_and_every_command_has_a_module():
     folder = Path(cli.__file__).parent / "commands"
-    modules = {path.stem for path in folder.glob("*.py") if not path.stem.startswith("_")}
+    modules = {path.stem.replace("_", "-") for path in folder.glob("*.py") if not path.stem.startswith("_")}
     assert modules == set(cli.COMMANDS)
     for name, what in cli.COMMANDS.items():
         assert f"  {name} " in cli.help_text() and what in cli.help_text()

@@ -17,8 +17,10 @@ from guerdon.recipe import Recipe
 from guerdon.rewards.scored import Scored
 from guerdon.rewards.verifier import Verifier
 from guerdon.rollouts.demonstrations import Demonstrations
+from guerdon.rollouts.meta_weight import MetaWeight
 from guerdon.rollouts.sample import Sample
 from guerdon.rollouts.tabular import SampleTree
+from guerdon.rollouts.with_stored import WithStored
 from guerdon.scorers.format import Tags
 from guerdon.specs import find_recipe
 from guerdon.tasks.problem import ProblemTask
@@ -58,6 +60,14 @@ def test_a_rollout_of_another_family_is_exchanged_with_a_word():
     ]
     back, notes = completed(replace(recipe, task=ReasoningGym("chain_sum")))
     assert (back.policy, back.rollout, back.rewards, len(notes)) == (TinyLM(), Sample(), (Verifier(),), 2)
+
+
+def test_inside_a_rollout_that_wraps_another_the_innermost_one_is_exchanged():
+    wrapped = MetaWeight(WithStored(Sample()), (Verifier(),), rate=2.0)
+    recipe, notes = completed(replace(OPEN, task=TokenTree(), rollout=wrapped, rewards=(Verifier(),)))
+    assert recipe.rollout == MetaWeight(WithStored(SampleTree(reward="correct")), rate=2.0) and recipe.rewards == ()
+    assert notes[0] == "Sample does not sample TokenTree: the rollout is SampleTree"
+    assert completed(recipe) == (recipe, [])
 
 
 def test_every_task_has_companions():

@@ -91,6 +91,13 @@ def test_a_setting_that_cannot_matter_is_warned_about(grouped, capsys):
     )
 
 
+def test_what_a_run_is_too_short_for_and_what_is_noticed_while_it_goes_is_said(capsys):
+    assert cli.main(["train", "recap", "--steps", "1", "--json"]) == 0
+    assert "warning: advantage.1 (ProgressWeight) has no effect in this run" in capsys.readouterr().err
+    assert cli.main(["train", "forking", "--task", "tree", "--steps", "2", "--json"]) == 0
+    assert capsys.readouterr().err.count("warning: step 1: credit.0 (TopQuantile) kept every action") == 1
+
+
 def test_a_paper_trains_on_a_task_of_another_family_and_says_what_it_exchanged(capsys):
     assert cli.main(["train", "grpo", "--task", "tree:depth=2", "--steps", "2", "--json"]) == 0
     out, said = capsys.readouterr()

@@ -58,7 +58,8 @@ def changed(batch: Batch, name: str, kind: str, factors: list[float]) -> Batch:
 
 
 def result(piece: Piece, batch: Batch) -> torch.Tensor:
-    out = piece(batch)  # type: ignore[operator]
+    state = piece.init_state()
+    out = piece(batch) if state is None else piece(batch, state)  # type: ignore[operator]
     return out.double() if isinstance(out, torch.Tensor) else torch.cat([out[name].double() for name in piece.writes])
 
 
@@ -96,6 +97,12 @@ def test_what_a_piece_acts_as_is_all_it_does(piece, batch):
     group = batch.index(level, "group") if piece.acts_as.startswith("group") else torch.zeros_like(values).long()
     for number in group.unique().tolist():
         rows = seen & (group == number)
+        if piece.acts_as.endswith("affine"):
+            x, y = values[rows].double(), out[rows].double()
+            far = len(x) > 1 and int((x - x[0]).abs().argmax())
+            slope = (y[far] - y[0]) / (x[far] - x[0]) if far else 0.0
+            assert torch.allclose(y, y[:1] + slope * (x - x[:1]), atol=1e-6) and slope >= 0
+            continue
         if piece.acts_as.endswith("shift"):
             taken = (out - values)[rows]
         else:

@@ -55,4 +55,4 @@ def test_what_a_piece_is_invariant_to_are_known_words(cls):
     if isinstance(cls.invariant, frozenset):
         assert cls.invariant <= words
     if isinstance(cls.acts_as, str):
-        assert cls.acts_as in {*words, ""}
+        assert cls.acts_as in {*words, "affine", "group_affine", ""}

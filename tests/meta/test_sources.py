@@ -15,6 +15,7 @@ FILES = sorted(path for path in SOURCE.rglob("*.py") if path.name != "__init__.p
 
 COVERED_BY = {
     "__main__.py": "cli/test_cli.py",
+    "audit/examples.py": "audit/test_audit.py",
     "base.py": "meta/test_pieces.py",
     "errors.py": "cli/test_cli.py",
     "objective.py": "test_loop.py",

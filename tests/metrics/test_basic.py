@@ -19,7 +19,7 @@ def test_means_are_over_what_was_scored() -> None:
             "traj.reward": torch.tensor([1.0, NAN, 0.0, NAN, 2.0, 2.0]),
             "traj.reward/format": torch.tensor([1, 1, 0, 0, 1, 1]),
             "traj.reward/never": torch.full((6,), NAN),
-            "traj.reward_error": [None, "timeout", None, "crash", None, None],
+            "traj.reward_error": ["", "a: no score within 1 s", "", "a: ValueError: b; c: no score within 1 s", "", ""],
             "traj.truncated": torch.tensor([True, False, False, False, True, False]),
         }
     )
@@ -29,6 +29,7 @@ def test_means_are_over_what_was_scored() -> None:
             "groups": 3.0,
             "length": 7 / 6,
             "unscored": 2 / 6,
+            "unscored/timeout": 2.0,
             "signal": 1 / 3,  # only the first group's scored rewards differ
             "reward": 5 / 4,
             "reward/format": 4 / 6,
@@ -48,3 +49,24 @@ def test_nothing_logged_is_nan(batch: Batch) -> None:
     assert all(map(math.isfinite, logged.values())), logged
     scored = batch["traj.reward"].isfinite()
     assert ("reward" in logged) == bool(scored.any())
+
+
+def test_right_responses_with_a_negative_advantage() -> None:
+    batch = batch_of([4, 2]).with_columns(
+        {
+            "traj.reward/correct": torch.tensor([1.0, 1.0, 0.0, NAN, 1.0, 1.0]),
+            "traj.advantage": torch.tensor([-0.1, 0.5, -1.0, -1.0, 0.0, -2.0]),
+        }
+    )
+    assert describe(batch)["right_punished"] == 0.5
+    outcome = batch["traj.reward/correct"]
+    for correct in (outcome * 0.5, torch.zeros(6), torch.full((6,), NAN)):
+        assert "right_punished" not in describe(batch.with_columns({"traj.reward/correct": correct}))
+
+
+def test_a_task_that_names_its_outcome_differently_or_has_no_advantage_per_response() -> None:
+    toy = batch_of([2]).with_columns({"traj.reward/task": torch.tensor([1.0, 0.0])})
+    assert "right_punished" not in describe(toy)
+    assert describe(toy.with_columns({"traj.advantage": torch.tensor([1.0, -1.0])}))["right_punished"] == 0.0
+    per_action = toy.with_columns({"action.advantage": torch.tensor([-1.0, -1.0])})
+    assert "right_punished" not in describe(per_action)

@@ -15,7 +15,7 @@ RATIOS = [0.1, 0.5, 2.5, 8.0]
 
 
 def weights(piece, ratios=RATIOS, lengths=(1, 1, 2), **columns):
-    names = {"current": "logprob", "old": "old_logprob", "behavior": "behavior_logprob"}
+    names = {"current": "logprob", "old": "old_logprob", "behavior": "behavior_logprob", "ref": "ref_logprob"}
     columns |= {
         f"action.{names[piece.numerator]}": [math.log(ratio) for ratio in ratios],
         f"action.{names[piece.denominator]}": [0.0] * len(ratios),
@@ -41,6 +41,11 @@ def weights(piece, ratios=RATIOS, lengths=(1, 1, 2), **columns):
         # CISPO: verl's band 1 - 0.2 .. 1 + 0.2, TRL's cap alone.
         ({"numerator": "current", "denominator": "old", "low": 0.8, "high": 1.2}, [0.8, 0.8, 1.2, 1.2]),
         ({"numerator": "current", "denominator": "old", "high": 5.0}, [0.1, 0.5, 2.5, 5]),
+        # A-LoL's band 1 - 0.9 .. 1 + 0.9, of the response.
+        (
+            {"numerator": "current", "denominator": "ref", "level": "sequence_sum", "low": 0.1, "high": 1.9},
+            [0.1, 0.5, 1.9, 1.9],
+        ),
     ],
 )
 def test_golden(fields, expected):

@@ -75,3 +75,10 @@ def test_bad_fields():
         PPOClip(clip_low=-0.1)
     with pytest.raises(GuerdonError, match=r"PPOClip.dual_clip must exceed 1 \+ clip_high = 1.2, got 1.1"):
         PPOClip(dual_clip=1.1)
+
+
+def test_a_second_surrogate_has_advantages_and_metrics_of_its_own_name():
+    columns = {"token.logprob": [0.1, 0.3], "token.old_logprob": [0.0, 0.0], "traj.other_advantage": [2.0, -1.0]}
+    out = PPOClip(advantage="action.other_advantage")(ragged([[0.0, 0.0]], columns=columns))
+    assert out.values.tolist() == pytest.approx([-2 * math.exp(0.1), math.exp(0.3)])
+    assert set(out.metrics) == {"clip_fraction/other_advantage", "old_kl/other_advantage"}

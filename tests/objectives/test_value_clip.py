@@ -25,7 +25,17 @@ def test_golden():
     assert one(0.3, 0.3, 1.0) == pytest.approx((0.5 * 0.49, -0.7))
 
 
+def test_only_where_the_column_is_true():
+    value = torch.tensor([0.2, 0.2, 0.5], dtype=torch.float64, requires_grad=True)
+    columns = {"action.value": value, "action.return": [1.0] * 3, "traj.finished": [True, False]}
+    rows = ValueClip(clip=None, where="traj.finished")(ragged([[0.0, 0.0]], [2, 1], columns))
+    rows.values.sum().backward()
+    assert rows.values.tolist() == pytest.approx([0.32, 0.32, 0]) and value.grad.tolist()[2] == 0
+    assert rows.metrics["value_error"].tolist() == pytest.approx([0.64, 0.64])
+
+
 def test_reads_and_range():
+    assert ValueClip(clip=None, where="traj.finished").reads[-1] == "traj.finished"
     assert ValueClip(clip=None).reads == ("action.value", "action.return")
     assert ValueClip().reads[-1] == "action.old_value"
     with pytest.raises(GuerdonError, match=r"ValueClip.clip must be positive or None, got 0"):

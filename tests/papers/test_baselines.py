@@ -32,6 +32,12 @@ class EvenWords(TaskSpec):
         return float(response.count("a") % 2 == 0)
 
 
+MEANT = {
+    ("dapo", "verl"): ("tells no responses apart",),  # its penalty begins far beyond the 24 tokens of this test
+    ("gspo", "trl_luspo"): ("unless that is meant",),  # a response counts as often as it is long: that is LUSPO
+}
+
+
 @pytest.mark.parametrize(("paper", "name"), COMPOSITIONS)
 def test_a_composition_trains(paper: str, name: str):
     recipe = load_paper(paper).compositions[name]
@@ -40,6 +46,7 @@ def test_a_composition_trains(paper: str, name: str):
     rollout = Sample(prompts=4, samples_per_prompt=8, sampling=Sampling(max_tokens=24))
     small = replace(recipe, rewards=rewards, rollout=rollout)
     result = train(small, steps=2, task=EvenWords(), policy=TinyLM(width=16, layers=1, heads=2), seed=1)
-    assert result.warnings == []
+    meant = MEANT.get((paper, name), ())
+    assert [warning for warning in result.warnings if not any(part in warning for part in meant)] == []
     assert any(step["signal"] > 0 and step["grad_norm"] > 0 for step in result.metrics)
     assert all(math.isfinite(value) for step in result.metrics for value in step.values())

@@ -130,6 +130,15 @@ def naive(policy, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.cat(logprob), torch.cat(entropy)
 
 
+def naive_mean(policy, batch: Batch) -> torch.Tensor:
+    """Mean log-prob over the vocabulary from the full logits, likewise."""
+    out, row = [], batch.index("token", "traj")
+    for number, ids in enumerate(batch["traj.input_ids"]):
+        logits = policy.causal(input_ids=ids[None]).logits[0].float() / batch["traj.temperature"][number]
+        out.append(logits.log_softmax(-1).mean(-1)[batch["token.position"][row == number] - 1])
+    return torch.cat(out)
+
+
 @pytest.mark.parametrize("kind", CONFIGS)
 def test_evaluate_equals_the_full_logits(folders, kind):
     # Also in training mode: dropout is off.
@@ -138,7 +147,8 @@ def test_evaluate_equals_the_full_logits(folders, kind):
     logprob, entropy = naive(policy, batch)
     for mode in (policy.eval, policy.train):
         mode()
-        out = policy.evaluate(batch, WANTS)
+        out = policy.evaluate(batch, WANTS | {"action.mean_logprob"})
+        torch.testing.assert_close(out["action.mean_logprob"], naive_mean(policy, batch), atol=1e-4, rtol=0)
         torch.testing.assert_close(out["action.logprob"], logprob, atol=1e-5, rtol=0)
         torch.testing.assert_close(out["action.entropy"], entropy, atol=1e-5, rtol=0)
 

@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from guerdon.errors import GuerdonError
 from guerdon.policies import linear_logprob as module
-from guerdon.policies.linear_logprob import linear_logprob, plain_logprob
+from guerdon.policies.linear_logprob import capped, linear_logprob, mean_logprob, plain_logprob
 
 
 def case(rows, vocab=11, width=5, dtype=torch.float64, seed=0, bias=True):
@@ -68,6 +68,20 @@ def test_equals_plain_at_any_chunk_size(rows, chunk, seed, entropy, cap):
         results.append([logprob, hidden.grad, weight.grad, bias.grad] + ([row_entropy] if entropy else []))
     for ours, plain in zip(*results, strict=True):
         torch.testing.assert_close(ours, plain, atol=1e-11, rtol=1e-11)
+
+
+@pytest.mark.parametrize("cap", [None, 2.0])
+@pytest.mark.parametrize("chunk", [1, 3, None])
+def test_the_mean_over_the_vocabulary_is_that_of_the_full_log_softmax(cap, chunk):
+    hidden, weight, _, bias = case(7)
+    temperature = torch.linspace(0.3, 2.0, 7, dtype=torch.float64)
+    logits = capped(hidden @ weight.T + bias, cap) / temperature[:, None]
+    got = mean_logprob(hidden, weight, bias, temperature, chunk, cap)
+    torch.testing.assert_close(got, logits.log_softmax(-1).mean(-1).detach(), atol=1e-12, rtol=0)
+    assert not got.requires_grad
+    assert mean_logprob(hidden[:0], weight, bias).shape == (0,)
+    with pytest.raises(GuerdonError, match="temperature must be positive"):
+        mean_logprob(hidden, weight, bias, 0.0)
 
 
 def test_fp32_above_the_plain_limit(monkeypatch):

@@ -9,7 +9,7 @@ from guerdon.policies.tabular import Tabular, TabularPolicy
 from guerdon.rng import Stream
 from guerdon.tasks.token_tree import TokenTree
 
-WANTS = frozenset({"action.logprob", "action.entropy", "action.value"})
+WANTS = frozenset({"action.logprob", "action.entropy", "action.mean_logprob", "action.value"})
 
 
 def batch(context: list[int], action: list[int]) -> Batch:
@@ -26,6 +26,8 @@ def test_logprob_entropy_and_value_of_rows_worked_by_hand():
     torch.testing.assert_close(out["action.logprob"], torch.tensor([0.5, 0.75, 0.25]).log())
     mixed = -(0.75 * math.log(0.75) + 0.25 * math.log(0.25))
     torch.testing.assert_close(out["action.entropy"], torch.tensor([math.log(2.0), mixed, mixed]))
+    average = torch.tensor([0.5 * 0.5, 0.75 * 0.25, 0.75 * 0.25]).log() / 2
+    torch.testing.assert_close(out["action.mean_logprob"], average)
     assert out["action.value"].tolist() == [5.0, 7.0, 7.0]
 
 

@@ -39,8 +39,8 @@ def responses(policy: TinyLanguageModel) -> Batch:
 
 def test_logprobs_are_those_of_the_full_logits(policy: TinyLanguageModel) -> None:
     batch = responses(policy).with_columns({"traj.temperature": torch.tensor([1.0, 0.5, 1.0, 2.0])})
-    out = policy.evaluate(batch, frozenset({"action.logprob", "action.entropy"}))
-    expected, entropy = [], []
+    out = policy.evaluate(batch, frozenset({"action.logprob", "action.entropy", "action.mean_logprob"}))
+    expected, entropy, average = [], [], []
     for ids, temperature, start in zip(
         batch["traj.input_ids"],
         batch["traj.temperature"],
@@ -52,8 +52,10 @@ def test_logprobs_are_those_of_the_full_logits(policy: TinyLanguageModel) -> Non
         for position in range(int(start), len(ids)):
             expected.append(logprobs[position - 1, ids[position]])
             entropy.append(-(logprobs[position - 1].exp() * logprobs[position - 1]).sum())
+            average.append(logprobs[position - 1].mean())
     torch.testing.assert_close(out["action.logprob"], torch.stack(expected), atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(out["action.entropy"], torch.stack(entropy), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(out["action.mean_logprob"], torch.stack(average), atol=1e-5, rtol=1e-5)
 
 
 def test_padding_in_the_batch_does_not_change_a_row(policy: TinyLanguageModel) -> None:

@@ -207,3 +207,81 @@ def problem_without_torch(*, problem):
 
 def many(values):
     return values
+
+
+def fails_at_first(path):
+    """Raises, crashes or hangs until its third call; counts in a file, so also across processes."""
+    with open(path, "a") as file:
+        file.write("x")
+    tries = os.path.getsize(path)
+    if tries == 1:
+        raise ConnectionError("busy")
+    if tries == 2:
+        time.sleep(60)
+    return tries
+
+
+async def waits(seconds):
+    import asyncio
+
+    await asyncio.sleep(seconds)
+    return seconds
+
+
+async def waits_for_all(seconds):
+    return [await waits(each) for each in seconds]
+
+
+async def async_touchy(kind):
+    return await waits(60) if kind == "sleep" else KINDS[kind]()
+
+
+def naps(seconds):
+    time.sleep(seconds)
+    return seconds
+
+
+def by_the_letter(*, response, step, progress, seed):
+    """Misbehaves by the first letter of what a policy wrote, for a whole run; else its length."""
+    kind = MISDEEDS.get(sum(response.encode()) % 8)
+    return len(response) + 0 * (step + progress + seed) if kind is None else KINDS[kind]()
+
+
+MISDEEDS = {0: "hard_exit", 1: "nan", 2: "raise", 3: "print", 4: "wrong", 5: "sleep"}
+
+
+def print_much():
+    print("x" * 50_000_000)
+    return 1.0
+
+
+KINDS["print"] = print_much
+KINDS["wrong"] = lambda: [1.0, 2.0]
+
+
+def state_of_the_run(*, step, progress, seed, response):
+    return {"step": step, "progress": progress, "seed": seed}
+
+
+def by_kind(*, response):
+    return KINDS[response]()
+
+
+def wrong_count(*, response):
+    return [1.0] if len(response) > 1 else [1.0, 1.0]
+
+
+def nap_a_while(*, response):
+    time.sleep(1.0)
+    return 1.0
+
+
+def print_gigabytes(count):
+    for _ in range(count * 1024):
+        os.write(1, b"x" * (1 << 20))
+        os.write(2, b"y" * (1 << 10))
+    return count
+
+
+def raise_much(size):
+    raise ValueError("x" * size)

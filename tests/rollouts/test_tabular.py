@@ -8,7 +8,7 @@ from guerdon.policies.linear import Linear, LinearPolicy
 from guerdon.policies.tabular import Tabular, TabularPolicy
 from guerdon.rng import Stream
 from guerdon.rollouts.tabular import SampleTree
-from guerdon.tasks.chain_length import STOP, ChainLength
+from guerdon.tasks.chain_length import FILLER, STOP, THINK, ChainLength
 from guerdon.tasks.fork_sequences import ForkSequences
 from guerdon.tasks.shared_features import SharedFeatures
 from guerdon.tasks.token_tree import TokenTree
@@ -89,3 +89,45 @@ def test_shared_features_start_half_right() -> None:
     policy = Linear().build(task, frozenset(), Stream((0,)))
     solved = (policy.rows(torch.arange(task.prompts)).detach().softmax(-1) * task.rewards()).sum(1)
     assert 0.2 < float(solved.mean()) < 0.5 and task.rewards().sum(1).tolist() == [6.0] * 192
+
+
+def test_filler_takes_the_place_of_thoughts_and_gets_nowhere() -> None:
+    task = ChainLength(filler=True)
+    policy = Linear().build(task, frozenset(), Stream((0,)))
+    rows = policy.rows(torch.arange(task.contexts)).softmax(-1).detach()
+    plain = Linear().build(ChainLength(), frozenset(), Stream((0,))).rows(torch.arange(task.contexts)).softmax(-1)
+    torch.testing.assert_close(rows[:, STOP], plain[:, STOP].detach())
+    torch.testing.assert_close(rows[:, FILLER], 9 * rows[:, THINK])
+    batch = collect(task, policy)
+    index = batch.index("token", "traj")
+    working = torch.bincount(index[batch["token.id"] == THINK], minlength=batch.size("traj"))
+    assert batch["traj.thoughts"].tolist() == working.tolist()
+
+
+def test_an_engine_that_is_off_samples_by_other_numbers_and_says_so() -> None:
+    task, pick = TokenTree(prompts=4, vocab=4), lambda count: list(range(count))
+    policy = Tabular(1.0).build(task, frozenset(), Stream((1,)))
+    rollout = SampleTree(4, 4000, mismatch=0.5)
+    batch = rollout(task, policy, pick, Stream((0,)))
+    exact = policy.evaluate(batch, frozenset({"action.logprob"}))["action.logprob"].detach()
+    ratio = (exact - batch["token.behavior_logprob"]).exp()
+    assert float((ratio - 1).abs().max()) > 0.1
+    # E_mu[pi / mu] = 1, and the noise is the same in every step.
+    assert float(ratio.mean()) == pytest.approx(1.0, abs=0.02)
+    tables = []
+    for one in (batch, rollout(task, policy, pick, Stream((7,)))):
+        table = torch.full((4, 4), math.nan)
+        table[one["token.context"], one["token.id"]] = one["token.behavior_logprob"]
+        tables.append(table)
+    both = tables[0].isfinite() & tables[1].isfinite()
+    assert int(both.sum()) > 12
+    torch.testing.assert_close(tables[0][both], tables[1][both])
+    with pytest.raises(GuerdonError, match="mismatch >= 0"):
+        SampleTree(mismatch=-1.0)
+
+
+def test_a_teacher_knows_every_right_action() -> None:
+    task = SharedFeatures(prompts=6, vocab=8, correct=3)
+    owner, tokens, reward = task.stored(torch.tensor([2, 0]))
+    assert owner.tolist() == [0, 0, 0, 1, 1, 1] and reward.tolist() == [1.0] * 6
+    assert set(tokens[:3, 0].tolist()) == set(task.rewards()[2].nonzero()[:, 0].tolist())

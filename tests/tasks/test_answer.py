@@ -1,6 +1,6 @@
 import pytest
 
-from guerdon.tasks.answer import fits, last_number, tagged, tags_in_order
+from guerdon.tasks.answer import after_thinking, fits, last_number, tagged, tags_in_order
 
 
 @pytest.mark.parametrize(
@@ -63,3 +63,17 @@ def test_tags_in_order(text, shape):
 
 def test_fits_takes_the_whole_text():
     assert fits("a.*b", "a\nb") and not fits("a", "ab")
+
+
+def test_after_thinking():
+    assert after_thinking(" <think>a b c</think> hi ") == "hi"
+    assert after_thinking("<why>a</why>b", "why") == "b" and after_thinking("a</think>b", opened=True) == "b"
+    for malformed in (
+        "hi",
+        "<think>hi",
+        "a</think>b",
+        "<think>a</think>",
+        "x<think>a</think>b",
+        "<think>a</think>b</think>",
+    ):
+        assert after_thinking(malformed) is None

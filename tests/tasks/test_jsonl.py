@@ -1,3 +1,4 @@
+import gzip
 import json
 import pickle
 
@@ -88,6 +89,17 @@ def test_a_bad_line_is_refused_with_its_place(tmp_path, line, says):
     with pytest.raises(GuerdonError, match=says) as error:
         JsonlProblems(path).size("train")
     assert str(error.value).startswith(f"{path}:2: ")
+
+
+def test_a_compressed_file_is_read_and_a_cut_one_refused(tmp_path):
+    path = tmp_path / "a.jsonl.gz"
+    path.write_bytes(gzip.compress("".join(json.dumps(row) + "\n" for row in sums(300)).encode()))
+    task = JsonlProblems(str(path), test_size=1)
+    assert task.size("train") == 299 and task.problem("train", 0).prompt == "0 + 1 ="
+    for broken in (path.read_bytes()[:-20], b"no gzip", path.read_bytes()[:30] + b"\xff" * 300):
+        path.write_bytes(broken)
+        with pytest.raises(GuerdonError, match=r"a\.jsonl\.gz must be a whole gzip file"):
+            task.size("train")
 
 
 def test_bad_files(tmp_path):

@@ -52,9 +52,30 @@ def test_sizes_that_make_no_tree_are_refused(bad):
         TokenTree(**bad)
 
 
+def test_every_right_action_may_have_a_prior_of_its_own():
+    task = TokenTree(prompts=3, vocab=5, correct=2, prior=(0.2, 0.1))
+    prob = task.initial_logits().exp()
+    torch.testing.assert_close(prob.gather(1, task.rewarded()), torch.tensor([[0.2, 0.1]] * 3))
+    torch.testing.assert_close(prob.sum(1), torch.ones(3))
+    assert torch.equal(task.rewards().scatter(1, task.rewarded(), 0.0), torch.zeros(3, 5))
+
+
 @pytest.mark.parametrize(
-    "bad", [{"depth": 2, "prior": 0.1}, {"prior": 1.0}, {"prior": 0.0}, {"correct": 4, "prior": 0.1}]
+    "bad",
+    [{"depth": 2, "prior": 0.1}, {"prior": 1.0}, {"prior": 0.0}, {"correct": 4, "prior": 0.1}, {"prior": (0.1, 0.2)}],
 )
 def test_a_prior_that_is_no_probability_is_refused(bad):
-    with pytest.raises(GuerdonError, match="needs depth 1 and 0 < prior"):
+    with pytest.raises(GuerdonError, match=r"needs depth 1|needs one number"):
         TokenTree(**bad)
+
+
+def test_demonstrations_are_of_the_first_prompts_and_some_are_wrong():
+    task = TokenTree(prompts=20, vocab=3, depth=2, demonstrated=0.5, wrong_demonstrations=0.3)
+    owner, tokens, reward = task.stored(torch.tensor([19, 0, 3, 9, 10]))
+    assert owner.tolist() == [1, 2, 3]
+    leaf = task.leaf(tokens)
+    assert torch.equal(task.rewards()[torch.tensor([0, 3, 9]), leaf], reward)
+    assert float(task.stored(torch.arange(20))[2].sum()) == 7
+    assert TokenTree(prompts=3, correct=0).stored(torch.arange(3))[2].tolist() == [0, 0, 0]
+    with pytest.raises(GuerdonError, match=r"wrong_demonstrations must lie in 0..1"):
+        TokenTree(wrong_demonstrations=2.0)

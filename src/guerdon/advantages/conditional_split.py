@@ -57,6 +57,15 @@ class ConditionalSplit(Transform):
             raise GuerdonError(f"ConditionalSplit.mu must be a number, accuracy, inverse or cosine, got {self.mu!r}")
 
     @property
+    def moot(self) -> str:
+        """What mu takes away."""
+        if self.mu == 0 and self.alpha != 1:
+            return "does not use alpha: it belongs to the comparison with the other half, whose weight mu is 0"
+        if self.mu == 0.5 and self.alpha == 1:
+            return "does not use its metric: with mu = 0.5 the halves of an even group add up to the group's mean"
+        return ""
+
+    @property
     def reads(self) -> tuple[str, ...]:
         """The reward, the metric and, for the cosine, the step."""
         named = [self.metric] if self.metric else []

@@ -6,8 +6,10 @@ Reads
     ``action.reward`` and ``action.old_value`` by default; ``traj.bootstrap_value`` if present.
 Deviations
     The value after the last action is ``traj.bootstrap_value`` where the batch has it (a rollout that was cut, 0 where
-    it terminated) and 0 elsewhere. Prompt and tool tokens are no rows, so the recursion jumps over them as verl's does.
-    Unscored trajectories get advantage 0, and their value as return, so that a critic learns nothing from them.
+    it terminated) and 0 elsewhere; with ``finished`` an unfinished trajectory's is its last action's own value, as the
+    next state's is not known yet (t_ppo). Prompt and tool tokens are no rows, so the recursion jumps over them as
+    verl's does. Unscored trajectories get advantage 0, and their value as return, so that a critic learns nothing
+    from them.
 """
 
 from collections.abc import Mapping
@@ -42,6 +44,8 @@ class GAE(Transform):
     """Where the advantage goes."""
     returns: str = "action.return"
     """Where the critic's target goes."""
+    finished: str | None = None
+    """Boolean trajectory column: where false, the response goes on, and its last value is taken to hold on."""
 
     def __post_init__(self) -> None:
         for name in ("discount", "lambda_", "return_lambda"):
@@ -50,8 +54,8 @@ class GAE(Transform):
 
     @property
     def reads(self) -> tuple[str, ...]:
-        """Reward and value."""
-        return (self.reward, self.value)
+        """Reward, value and, if asked for, which trajectories are finished."""
+        return (self.reward, self.value, *((self.finished,) if self.finished else ()))
 
     @property
     def writes(self) -> tuple[str, ...]:
@@ -63,10 +67,11 @@ class GAE(Transform):
         level = split_name(self.reward)[0]
         value = batch[self.value]
         index, size = batch.index(level, "traj"), batch.size("traj")
-        after = torch.zeros_like(value)
+        after, is_last = torch.zeros_like(value), segment.shift(torch.ones_like(value), index, size) == 0
         if "traj.bootstrap_value" in batch:
-            is_last = segment.shift(torch.ones_like(value), index, size) == 0
             after = torch.where(is_last, batch["traj.bootstrap_value"].to(value.dtype)[index], after)
+        if self.finished:
+            after = torch.where(is_last & ~batch[self.finished][index], value, after)
         following = segment.shift(value, index, size) + after
         reward = batch[self.reward].to(value.dtype)
         finite = segment.sum((~reward.isfinite()).long(), index, size)[index] == 0

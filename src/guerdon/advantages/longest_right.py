@@ -46,6 +46,12 @@ class LongestRight(Transform):
     reads = ("traj.reward",)
     writes = ("group.weight",)
 
+    @property
+    def moot(self) -> str:
+        """Equal weights are a factor of the learning rate."""
+        same = self.low == self.no_right == self.no_wrong == 1
+        return "gives the weight 1 to every group: low, no_right and no_wrong are 1" if same else ""
+
     def __post_init__(self) -> None:
         if min(self.low, self.no_right, self.no_wrong) < 0:
             raise GuerdonError(f"LongestRight needs weights of 0 or more, got {self}")

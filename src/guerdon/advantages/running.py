@@ -63,6 +63,11 @@ class RunningStandardize(Transform):
     eps: float = 1e-6
     """Added to the standard deviation."""
 
+    @property
+    def memory(self) -> int:
+        """Rewards per prompt."""
+        return self.size
+
     reads = ("traj.reward", "group.problem_id")
     writes = ("traj.advantage",)
 

@@ -38,7 +38,12 @@ class SignedOutcome(Transform):
     """Whether trajectories of advantage 0 are left out of the loss and of its count."""
 
     reads = ("traj.reward",)
-    invariant = frozenset()
+    for_equal_groups = True
+
+    @property
+    def moot(self) -> str:
+        """A constant advantage has no gradient on average."""
+        return "teaches nothing on average: right and wrong get the same advantage" if self.right == self.wrong else ""
 
     @property
     def writes(self) -> tuple[str, ...]:

@@ -158,6 +158,37 @@ class Standardize(Transform):
         alone = self.center in ("group", "leave_one_out") or (self.center == "none" and self.scale == "group")
         return alone and self.by == "group" and self.singleton == "zero" and not self.among
 
+    @property
+    def needs_prompts(self) -> bool:
+        """Whether one prompt alone gives nothing but 0."""
+        return split_name(self.column)[0] == "group" and "batch" in (self.center, self.scale)
+
+    @property
+    def for_equal_groups(self) -> bool:
+        """Phantoms are what groups of equal rewards are compared with."""
+        return bool(self.phantoms) and self.center == "group"
+
+    def bound(self, size: int) -> float | None:
+        """Largest possible size of the result in a group of ``size``; None where there is no such bound."""
+        plain = self.center == self.scale == self.by == "group" and self.weigh_by == "row"
+        if not plain or self.phantoms or self.among or self.singleton == "raw":
+            return None
+        # One row against the others, which are equal.
+        return (size - 1) / size**0.5 if self.ddof else (size - 1) ** 0.5
+
+    def remark(self, batch: Batch) -> str:
+        """Whether a phantom that should be the best of all is not."""
+        if not self.phantoms or self.column.endswith("/*"):
+            return ""
+        values = batch[self.column]
+        seen = values[values.isfinite()]
+        if not len(seen) or float(seen.max()) <= max(self.phantoms):
+            return ""
+        return (
+            f"compares with a phantom of {max(self.phantoms):g}, but a reward of {float(seen.max()):g} was observed: "
+            "then an observed group can be better than the best; raise the phantom"
+        )
+
     def __call__(self, batch: Batch, state: Any = None) -> Mapping[str, Column]:
         """The output column: 0 (NaN, if it is a reward) where a row is unscored.
 

@@ -92,6 +92,7 @@ def _continued(arguments: argparse.Namespace) -> bool:
 
 def _train(arguments: argparse.Namespace) -> int:
     from guerdon.commands._arguments import device_of, positive
+    from guerdon.lint_settings import too_short
     from guerdon.loop import base, train
     from guerdon.runs.folder import RunFolder
     from guerdon.runs.policy import load_policy
@@ -102,10 +103,11 @@ def _train(arguments: argparse.Namespace) -> int:
     steps, save_every = positive("--steps", arguments.steps), positive("--save-every", arguments.save_every)
     device = device_of(arguments.device)
     built = load_policy(arguments.policy, frozenset(map(base, recipe.reads()))) if _continued(arguments) else None
-    _warn([*notes, *recipe.check()])
+    steps = 200 if steps is None else steps
+    _warn([*notes, *recipe.check(), *too_short(recipe, steps)])
     result = train(
         recipe,
-        steps=200 if steps is None else steps,
+        steps=steps,
         seed=arguments.seed,
         policy=built,
         device=device,
@@ -148,6 +150,7 @@ def _warn(sentences: list[str]) -> None:
 def _finish(arguments: argparse.Namespace, result: "Result", out: str | None) -> int:
     from guerdon.commands._show import number, print_json
 
+    _warn(result.noticed)
     last = result.metrics[-1] if result.metrics else {}
     if arguments.json:
         print_json({"steps": len(result.metrics), "out": out, "metrics": last})

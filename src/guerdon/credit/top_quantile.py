@@ -42,6 +42,18 @@ class TopQuantile(Transform):
             raise GuerdonError(f"TopQuantile.share must lie in (0, 1], got {self.share}; it is the part to keep")
 
     @property
+    def moot(self) -> str:
+        """Whether everything is the top."""
+        return "keeps every action: its share is 1" if self.share == 1 and not self.lowest else ""
+
+    def remark(self, batch: Batch) -> str:
+        """Whether ties have made everything the top."""
+        rows = trained(batch)
+        if self.share == 1 or self.lowest or int(rows.sum()) < 2 or not bool(batch["action.top"][rows].all()):
+            return ""
+        return f"kept every action instead of a share of {self.share:g}: all values of {self.column} are equal"
+
+    @property
     def reads(self) -> tuple[str, ...]:
         """The column."""
         return (self.column,)

@@ -27,6 +27,7 @@ class DynamicSampling(Filter):
     column: str = "traj.reward"
     """What must differ inside a group."""
 
+    drops_equal_groups = True
     invariant = frozenset({"scale", "group_scale", "shift", "group_shift"})
 
     @property

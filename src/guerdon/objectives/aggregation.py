@@ -76,6 +76,8 @@ class SeqMeanTokenMean(Aggregation):
     count_empty: bool = False
     """Whether trajectories without a trained action count in B (TRL does, verl does not)."""
 
+    averages_response = True
+
     def __call__(self, batch: Batch, level: str) -> Tensor:
         """Weights ``[level]``; coarser levels are averaged."""
         if not _is_action(batch, level):

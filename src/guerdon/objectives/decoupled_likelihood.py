@@ -41,6 +41,7 @@ class DecoupledLikelihood(Term):
     """The outcome."""
 
     unit = "group"
+    needs_peers = True
 
     def __post_init__(self) -> None:
         if not self.length_temperature > 0 or not 0 < self.tau < math.inf or self.max_length < 1:

@@ -37,6 +37,11 @@ class EntropyChangeWeight(Weight):
     unit = "batch"
     reads = ("action.advantage", "action.logprob", "action.old_logprob", "action.entropy")
 
+    @property
+    def moot(self) -> str:
+        """Whether no weight can be smaller than 1."""
+        return "gives every action the weight 1: its low is 1" if self.low == 1 else ""
+
     def __post_init__(self) -> None:
         if not 0 < self.low <= 1 or not self.floor > 0:
             raise GuerdonError(f"EntropyChangeWeight needs low in (0, 1] and floor > 0, got {self}")

@@ -40,6 +40,8 @@ class GroupBCE(Term):
     """The label."""
 
     unit = "group"
+    needs_peers = True
+    plain_at_old = True
 
     def __post_init__(self) -> None:
         if not self.beta > 0:

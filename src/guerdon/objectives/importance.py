@@ -1,13 +1,15 @@
 """Importance weights: detached probability ratios, truncated or masked (baseline-rollout-correction, -cispo-sapo).
 
 Idea
-    One weight serves two gaps. ``old / behavior``: the engine that sampled is not quite the trainer's policy (truncated
-    importance sampling). ``current / old``: the policy has moved since (CISPO, on top of ``Reinforce``).
+    One weight serves three gaps. ``old / behavior``: the engine that sampled is not quite the trainer's policy (truncated
+    importance sampling). ``current / old``: the policy has moved since (CISPO, on top of ``Reinforce``). ``current /
+    ref``: the data are taken for samples of the reference (A-LoL).
 Maths
     ``w = exp(log numerator - log denominator)`` per action, or per trajectory from the sum (``sequence_sum``) or the
     mean (``sequence``) of its log ratios. Outside ``[low, high]`` it is truncated to the bound, or 0.
 Reads
-    Two of ``action.logprob``, ``action.old_logprob``, ``action.behavior_logprob``; ``action.mask`` if present.
+    Two of ``action.logprob``, ``action.old_logprob``, ``action.behavior_logprob``, ``action.ref_logprob``;
+    ``action.mask`` if present.
 Deviations
     ``low`` and ``high`` are bounds on the weight itself. verl's CISPO writes them as distances from 1 (0.2, 0.2 is
     ``low=0.8, high=1.2``), TRL's as the cap alone (``epsilon_high=5`` is ``high=5``), both under one name. A batch
@@ -27,7 +29,12 @@ from guerdon.objectives import ratio as ratios
 from guerdon.objectives.aggregation import trained
 from guerdon.piece import Weight
 
-LOGPROB = {"current": "action.logprob", "old": "action.old_logprob", "behavior": "action.behavior_logprob"}
+LOGPROB = {
+    "current": "action.logprob",
+    "old": "action.old_logprob",
+    "behavior": "action.behavior_logprob",
+    "ref": "action.ref_logprob",
+}
 
 
 @dataclass(frozen=True)
@@ -36,8 +43,8 @@ class ImportanceWeight(Weight):
 
     numerator: Literal["current", "old"] = "old"
     """The policy that is wanted: as it is now, or as it was when the update began."""
-    denominator: Literal["old", "behavior"] = "behavior"
-    """The policy that stands in for it: the old one, or the one that sampled."""
+    denominator: Literal["old", "behavior", "ref"] = "behavior"
+    """The policy that stands in for it: the old one, the one that sampled, or the frozen reference."""
     level: Literal["token", "sequence", "sequence_sum"] = "token"
     """Whose ratio: each action's, or the trajectory's as a geometric mean or as a product."""
     low: float | None = None
@@ -66,6 +73,11 @@ class ImportanceWeight(Weight):
     def clips_ratio(self) -> bool:
         """Whether it is 1 at the policy that the update began with."""
         return (self.numerator, self.denominator) == ("current", "old")
+
+    @property
+    def mends_mismatch(self) -> bool:
+        """Whether it is 1 where the sampler was the trainer's policy."""
+        return (self.numerator, self.denominator) == ("old", "behavior")
 
     @property
     def unit(self) -> str:

@@ -80,8 +80,13 @@ class KLPenalty(Term):
 
     @property
     def clips_ratio(self) -> bool:
-        """Whether value and gradient vanish where the policy is still the old one (k1's gradient does not)."""
-        return self.reference == "old" and (self.estimator != "k1" or self.straight_through)
+        """Whether value and gradient vanish where the policy is still its reference (k1's gradient does not)."""
+        return self.reference in ("old", "ema") and (self.estimator != "k1" or self.straight_through)
+
+    @property
+    def flat_on_samples(self) -> bool:
+        """k1 alone has the slope of a log-prob, whose mean over samples is 0."""
+        return self.estimator == "k1" and not self.straight_through and not self.importance_correction
 
     def __call__(self, batch: Batch, state: object = None) -> RowLoss:
         """Penalties ``[action]``; metric ``kl`` is the estimate before ``coef``, over the trained actions."""

@@ -30,6 +30,7 @@ class KLLimit(Term):
     """delta: KL that costs nothing."""
 
     unit = "group"
+    clips_ratio = True
     reads = ("action.logprob", "action.old_logprob")
 
     def __post_init__(self) -> None:

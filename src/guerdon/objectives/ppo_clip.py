@@ -7,7 +7,7 @@ Maths
     ``l = max(-A rho, -A clip(rho, 1 - clip_low, 1 + clip_high))``; dual clip: where A < 0 also ``l <= -A c``.
     The ratio is taken per action (PPO), per response as a geometric mean (GSPO), or per response (RLOO).
 Reads
-    ``action.advantage``, ``action.logprob``, ``action.old_logprob``; ``action.mask`` if present.
+    ``action.advantage`` (or another column), ``action.logprob``, ``action.old_logprob``; ``action.mask`` if present.
 Deviations
     None. verl bounds log ratios by +-20 (its GSPO: at most 10) and uses dual clip c = 3, DAPO's recipes c = 10; TRL
     bounds nothing, and its ``delta`` is the same number as c.
@@ -41,6 +41,8 @@ class PPOClip(Term):
     or as the product over its actions (``sequence_sum``)."""
     log_ratio_bounds: ratios.Bounds = (-20.0, 20.0)
     """Log ratios are clamped to these before exp; None leaves an end open (TRL: both)."""
+    advantage: str = "action.advantage"
+    """Column of the advantages: a second surrogate of the same actions has advantages, and metrics, of its own name."""
 
     def __post_init__(self) -> None:
         for name in ("clip_low", "clip_high"):
@@ -56,12 +58,24 @@ class PPOClip(Term):
     def reads(self) -> tuple[str, ...]:
         """Advantage, log-probs and the clip columns, if there are any."""
         columns = (name for name in (self.clip_low, self.clip_high) if isinstance(name, str))
-        return ("action.advantage", "action.logprob", "action.old_logprob", *columns)
+        return (self.advantage, "action.logprob", "action.old_logprob", *columns)
 
     @property
     def clips_ratio(self) -> bool:
         """Whether any limit is set, so that ratios other than 1 matter."""
         return (self.clip_low, self.clip_high, self.dual_clip) != (None, None, None)
+
+    @property
+    def moot(self) -> str:
+        """A limit that no ratio reaches."""
+        if isinstance(self.clip_low, int | float) and self.clip_low >= 1:
+            return f"never limits small ratios: 1 - clip_low is {1 - self.clip_low:g}, and ratios are above 0"
+        return ""
+
+    @property
+    def repeats_response(self) -> bool:
+        """Whether the ratio, and so the loss, is that of the response."""
+        return self.ratio != "token"
 
     @property
     def unit(self) -> str:
@@ -70,7 +84,8 @@ class PPOClip(Term):
 
     def __call__(self, batch: Batch, state: object = None) -> RowLoss:
         """Losses ``[action]``; metrics over the trained actions: share clipped, and KL from the old policy (k3)."""
-        advantage, logprob, old = batch["action.advantage"], batch["action.logprob"], batch["action.old_logprob"]
+        name = split_name(self.advantage)[1]
+        advantage, logprob, old = batch[f"action.{name}"], batch["action.logprob"], batch["action.old_logprob"]
         ratio = ratios.ratio(batch, logprob, old, self.ratio, self.log_ratio_bounds)
         low, high = _limit(batch, self.clip_low, logprob), _limit(batch, self.clip_high, logprob)
         clipped = ratio if low is None else ratio.clamp(min=1 - low)
@@ -82,7 +97,8 @@ class PPOClip(Term):
         with torch.no_grad():
             back = (old - logprob).clamp(-20, 20)
             metrics = {"clip_fraction": losses != plain, "old_kl": torch.exp(-back) - 1 + back}
-            metrics = {name: value[trained(batch)].float() for name, value in metrics.items()}
+            ending = "" if name == "advantage" else f"/{name}"
+            metrics = {key + ending: value[trained(batch)].float() for key, value in metrics.items()}
         return RowLoss("action", losses, metrics)
 
 

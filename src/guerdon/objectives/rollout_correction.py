@@ -46,6 +46,7 @@ class RejectMismatch(Transform):
 
     reads = ("action.old_logprob", "action.behavior_logprob")
     writes = ("action.mask",)
+    mends_mismatch = True
 
     def __post_init__(self) -> None:
         if self.low is None and self.high is None:

@@ -3,7 +3,7 @@
 Maths
     ``l = coef max((V - G)^2, (clip(V, V_old - clip, V_old + clip) - G)^2)``.
 Reads
-    ``action.value``, ``action.return`` and, with a clip, ``action.old_value``.
+    ``action.value``, ``action.return`` and, with a clip, ``action.old_value``; the boolean column ``where`` if named.
 Deviations
     ``coef`` holds every constant: verl's loss is 0.5 times the square (clip 0.5), and CleanRL multiplies that by 0.5.
 """
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
+from guerdon.axes import split_name
 from guerdon.batch import Batch
 from guerdon.errors import GuerdonError
 from guerdon.objectives.aggregation import trained
@@ -26,6 +27,8 @@ class ValueClip(Term):
     """Weight, the square's customary factor 1/2 included."""
     clip: float | None = 0.5
     """How far from the old value the error may shrink; None: plain regression."""
+    where: str | None = None
+    """Boolean column, of any level, of what the critic learns from; the other actions have loss 0. None: all."""
 
     def __post_init__(self) -> None:
         if self.clip is not None and self.clip <= 0:
@@ -33,8 +36,9 @@ class ValueClip(Term):
 
     @property
     def reads(self) -> tuple[str, ...]:
-        """Value, return and, with a clip, the old value."""
-        return ("action.value", "action.return", *(("action.old_value",) if self.clip is not None else ()))
+        """Value, return, with a clip the old value, and ``where``."""
+        old = ("action.old_value",) if self.clip is not None else ()
+        return ("action.value", "action.return", *old, *((self.where,) if self.where else ()))
 
     @property
     def clips_ratio(self) -> bool:
@@ -50,4 +54,8 @@ class ValueClip(Term):
             old = batch["action.old_value"]
             near = old + (value - old).clamp(-self.clip, self.clip)
             loss = torch.maximum(error, (near - target).square())
-        return RowLoss("action", self.coef * loss, {"value_error": error.detach()[trained(batch)]})
+        counted = trained(batch)
+        if self.where:
+            learned = batch[f"action.{split_name(self.where)[1]}"]
+            loss, counted = torch.where(learned, loss, torch.zeros_like(loss)), counted & learned
+        return RowLoss("action", self.coef * loss, {"value_error": error.detach()[counted]})

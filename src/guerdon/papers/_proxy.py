@@ -12,9 +12,11 @@ from typing import Any
 
 import torch
 
-from guerdon.loop import Result, train
+from guerdon.errors import RunStopped
+from guerdon.loop import Result, Trainer
 from guerdon.metrics.seeds import mean_interval
 from guerdon.paper import Evidence, Verdict
+from guerdon.piece import Policy
 from guerdon.recipe import Recipe
 
 SEEDS: tuple[int, ...] = (0, 1, 2, 3, 4)
@@ -24,18 +26,34 @@ Measure = Callable[[Result, Any], float]
 
 
 def finals(
-    recipe: Recipe, steps: int, measure: Measure, seeds: Sequence[int] = SEEDS, reseed_task: bool = True
+    recipe: Recipe,
+    steps: int,
+    measure: Measure,
+    seeds: Sequence[int] = SEEDS,
+    reseed_task: bool = True,
+    stops: bool = False,
+    start: Callable[[Any, int], Policy] | None = None,
 ) -> list[float]:
     """Train once per seed and measure the result: ``measure(result, task) -> number``.
 
     ``reseed_task`` gives each seed a task of its own (its ``seed`` field), so that a finding is not one table's.
+    ``stops``: a run that is stopped because it learns nothing is measured where it stands.
+    ``start(task, seed)`` gives the policy to begin with; None builds the recipe's.
     """
     values = []
     for seed in seeds:
         task: Any = recipe.task
         if reseed_task and task is not None and "seed" in {field.name for field in dataclasses.fields(task)}:
             task = dataclasses.replace(task, seed=seed)
-        result = train(dataclasses.replace(recipe, task=task), steps=steps, seed=seed)
+        policy = None if start is None else start(task, seed)
+        trainer = Trainer(dataclasses.replace(recipe, task=task), steps=steps, seed=seed, policy=policy)
+        result = Result(trainer.policy)
+        try:
+            while trainer.step < steps:
+                result.metrics.append(trainer.train_step()[1])
+        except RunStopped:
+            if not stops:
+                raise
         values.append(measure(result, task))
     return values
 
@@ -46,6 +64,27 @@ def last(name: str, steps: int = 20) -> Measure:
     def measure(result: Result, task: Any) -> float:
         tail = [entry[name] for entry in result.metrics[-steps:] if name in entry]
         return math.fsum(tail) / max(len(tail), 1)
+
+    return measure
+
+
+def time_to(target: float, level: str, clock: str, count: str, window: float) -> Measure:
+    """Sum of the logged ``clock`` until the mean of ``level``, over the last ``window`` counted, reaches a target.
+
+    ``count`` is the logged number that each step's level is the mean of. A run that never gets there has its whole time.
+    """
+
+    def measure(result: Result, task: Any) -> float:
+        time, recent = 0.0, []
+        for entry in result.metrics:
+            time += entry[clock]
+            recent.append((entry[count], entry.get(level, 0.0)))
+            while sum(number for number, _ in recent[1:]) >= window:
+                recent.pop(0)
+            seen = sum(number for number, _ in recent)
+            if seen >= window and sum(number * value for number, value in recent) >= target * seen:
+                break
+        return time
 
     return measure
 
@@ -62,6 +101,17 @@ def solved(prompts: slice | None = None) -> Measure:
     return lambda result, task: float(success(result, task)[prompts or slice(None)].mean())
 
 
+def expected(table: Callable[[Any], torch.Tensor]) -> Measure:
+    """Exact expectation of a table ``[prompts, actions]`` of the task under a one-token policy, averaged over prompts."""
+
+    def measure(result: Result, task: Any) -> float:
+        with torch.no_grad():
+            rows = result.policy.rows(torch.arange(task.contexts)).softmax(-1)  # pyright: ignore[reportCallIssue]
+        return float((rows * table(task)).sum(1).mean())
+
+    return measure
+
+
 def exact_pass_at_k(k: int, prompts: slice | None = None) -> Measure:
     """Exact pass@k of a one-token policy, averaged over (a slice of) the prompts."""
     return lambda result, task: float((1 - (1 - success(result, task)[prompts or slice(None)]) ** k).mean())
@@ -73,6 +123,21 @@ def effective_modes(result: Result, task: Any) -> float:
         rows = result.policy.rows(torch.arange(task.contexts)).softmax(-1) * task.rewards()  # pyright: ignore[reportCallIssue]
     inside = rows / rows.sum(1, keepdim=True).clamp(min=1e-30)
     return float((-(inside * inside.clamp(min=1e-30).log()).sum(1)).exp().mean())
+
+
+def majority(k: int, draws: int = 256) -> Measure:
+    """Share of votes of ``k`` responses of a one-token policy that a rewarded action wins, over prompts; ties are split."""
+
+    def measure(result: Result, task: Any) -> float:
+        with torch.no_grad():
+            prob = result.policy.rows(torch.arange(task.contexts)).softmax(-1)  # pyright: ignore[reportCallIssue]
+        generator = torch.Generator().manual_seed(0)
+        votes = torch.multinomial(prob, k * draws, replacement=True, generator=generator).view(-1, draws, k)
+        tally = torch.zeros(len(prob), draws, prob.shape[1]).scatter_add(2, votes, torch.ones(votes.shape))
+        winner = (tally == tally.amax(2, keepdim=True)).float()
+        return float(((winner * task.rewards()[:, None]).sum(2) / winner.sum(2)).mean())
+
+    return measure
 
 
 def compare(

@@ -9,7 +9,7 @@ Maths
 Reads
     ``traj.reward``, ``action.logprob``, ``action.old_logprob``.
 Deviations
-    ProRL's resets of the reference and its KL loss are left out. The share of prompts that lose mass is not measured.
+    ProRL's resets of the reference and its KL loss are left out. The proxies take one exact step instead of a run.
 """
 
 import dataclasses
@@ -22,9 +22,11 @@ from guerdon.objective import Objective
 from guerdon.objectives.aggregation import TokenMean
 from guerdon.objectives.ppo_clip import PPOClip
 from guerdon.paper import Evidence, Paper, claim
+from guerdon.papers._proxy import SEEDS, compare
 from guerdon.papers.reinforce_pp import BASELINE
 from guerdon.rollouts.sample import Sample
 from guerdon.solvers.mass_balance import logit_step, mass_terms, unsampled_square
+from guerdon.tasks.token_tree import TokenTree
 
 RECIPE = dataclasses.replace(
     BASELINE,
@@ -52,6 +54,29 @@ def lemma(seed: int) -> Evidence:
     return Evidence(max(b / a for a, b in itertools.pairwise(missed)), 0.0, 1 - 1e-6, note="largest ratio")
 
 
+def steps(samples: int, seed: int) -> torch.Tensor:
+    """First-order change of right mass per unit of step, for 256 prompts of 64 actions, 2 of them right, ``[prompts]``."""
+    task = TokenTree(prompts=256, vocab=64, correct=2, seed=seed)
+    generator = torch.Generator().manual_seed(seed)
+    p = (2 * torch.randn(task.prompts, task.vocab, generator=generator, dtype=torch.float64)).softmax(1)
+    drawn = torch.multinomial(p, samples, replacement=True, generator=generator)
+    sampled = torch.zeros_like(p, dtype=torch.bool).scatter(1, drawn, True)
+    right = task.rewards() > 0
+    return torch.stack([mass_terms(p[row], right[row], sampled[row]).sum() for row in range(task.prompts)])
+
+
+@claim("In one exact step fewer prompts lose right mass with 512 responses than with 8", tier="proxy")
+def broad(seed: int) -> Evidence:
+    many, few = ([float((steps(count, at) < 0).double().mean()) for at in SEEDS] for count in (512, 8))
+    return compare(many, few, "share of prompts that lose right mass with 512 and with 8 responses", lower=True)
+
+
+@claim("And right mass grows more per unit of step", tier="proxy")
+def grows(seed: int) -> Evidence:
+    many, few = ([float(steps(count, at).mean()) for at in SEEDS] for count in (512, 8))
+    return compare(many, few, "mean first-order change of right mass, times N / eta")
+
+
 paper = Paper(
     title="BroRL: Scaling Reinforcement Learning via Broadened Exploration",
     arxiv="2510.01180",
@@ -59,5 +84,5 @@ paper = Paper(
     source="paper",
     year=2025,
     recipe=RECIPE,
-    claims=(balance, lemma),
+    claims=(balance, lemma, broad, grows),
 )

@@ -15,15 +15,24 @@ Deviations
     the check takes a group whose shares are exactly the probabilities, and the population std.
 """
 
+import dataclasses
 import math
+from typing import Any
 
 import torch
 
 from guerdon.advantages.standardize import Standardize
+from guerdon.loop import Result
 from guerdon.metrics.pass_at_k import pass_at_k
+from guerdon.metrics.seeds import mean_interval
 from guerdon.paper import Evidence, Paper, claim
 from guerdon.papers._bench import ragged
+from guerdon.papers._proxy import SEEDS, compare, finals
 from guerdon.papers.passk import GRPO_TOY
+from guerdon.policies.tabular import Tabular
+from guerdon.rollouts.tabular import SampleTree
+from guerdon.tasks.chain_choice import RIGHT, ChainChoice
+from guerdon.update import Update
 
 
 def by_chain(right: tuple[int, int], wrong: tuple[int, int]) -> tuple[float, float]:
@@ -52,6 +61,38 @@ def both(seed: int) -> Evidence:
     return Evidence(error, 0.0, 1e-12, note="largest error")
 
 
+def toy(after_right: float, after_wrong: float) -> list[float]:
+    """Share of right chains after 200 steps of GRPO on answers alone, per seed; it starts at 0.2."""
+    recipe = dataclasses.replace(
+        GRPO_TOY,
+        task=ChainChoice(after_right=after_right, after_wrong=after_wrong),
+        policy=Tabular(),
+        rollout=SampleTree(prompts=16),
+        update=Update(lr=0.02),
+    )
+    return finals(recipe, 200, share)
+
+
+def share(result: Result, task: Any) -> float:
+    """Exact probability of a right chain, over prompts."""
+    with torch.no_grad():
+        rows = result.policy.rows(torch.arange(task.contexts))  # pyright: ignore[reportCallIssue]
+    return float(rows.softmax(-1)[:, RIGHT].mean())
+
+
+@claim("With alpha 0.9 and beta 0.3 right chains rise from 0.2 to over 0.9 though answers alone are paid", tier="proxy")
+def incentive(seed: int) -> Evidence:
+    return compare(toy(0.9, 0.3), [0.2] * len(SEEDS), "share of right chains after 200 steps, from 0.2", margin=0.7)
+
+
+@claim("Where chains do not matter (0.6 and 0.6) their share stays within 0.1 of 0.2", tier="proxy")
+def flat(seed: int) -> Evidence:
+    mean, interval = mean_interval([after - 0.2 for after in toy(0.6, 0.6)])
+    inside = interval[0] > -0.1 and interval[1] < 0.1
+    note = f"change in the share of right chains after 200 steps, {len(SEEDS)} seeds"
+    return Evidence(mean, -0.1, 0.1, interval, note, "confirmed" if inside else "not seen at this scale")
+
+
 paper = Paper(
     title="Reinforcement Learning with Verifiable Rewards Implicitly Incentivizes Correct Reasoning in Base LLMs",
     arxiv="2506.14245",
@@ -59,5 +100,5 @@ paper = Paper(
     source="recalled",
     year=2025,
     recipe=GRPO_TOY,
-    claims=(chains, no_link, both),
+    claims=(chains, no_link, both, incentive, flat),
 )

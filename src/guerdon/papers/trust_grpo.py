@@ -11,10 +11,11 @@ Reads
 Deviations
     The score comes from a fine-tuned vision-language model; here a check of the tags stands in its place: put any
     piece that writes ``traj.reward/thinking`` there (``Function``). The released code zeroes scores of outcomes below
-    0.2, which makes gamma nearly always 1: ``released`` does so. The step is the run's. No proxy: the chain toy rewards
-    length by itself, so a judge that does so too cannot be told apart on it.
+    0.2, which makes gamma nearly always 1: ``released`` does so. The step is the run's. In the toy the judge likes
+    filler: thoughts that do not work. The plain sum is the same recipe with weight 0.3 and neither trust nor annealing.
 """
 
+import dataclasses
 import math
 
 import torch
@@ -25,12 +26,19 @@ from guerdon.objectives.kl import KLPenalty
 from guerdon.objectives.ppo_clip import PPOClip
 from guerdon.paper import Evidence, Paper, claim
 from guerdon.papers._bench import ragged
+from guerdon.papers._proxy import compare, finals, last
+from guerdon.piece import Transform
+from guerdon.policies.linear import Linear
 from guerdon.recipe import Recipe
+from guerdon.rewards.action_count import ActionCount
 from guerdon.rewards.scored import Scored
 from guerdon.rewards.verifier import Verifier
 from guerdon.rollouts.sample import Sample
+from guerdon.rollouts.tabular import SampleTree
 from guerdon.scorers.format import Tags
 from guerdon.shaping.trust_weight import TrustWeight
+from guerdon.shaping.weighted_sum import WeightedSum
+from guerdon.tasks.chain_length import FILLER, ChainLength
 from guerdon.update import Update
 
 
@@ -69,6 +77,39 @@ def released(seed: int) -> Evidence:
     return Evidence(float((got - expected).abs().max()), 0.0, 1e-9, note="largest error")
 
 
+def toy(weigh: Transform | None) -> Recipe:
+    """The chain with filler and a judge that pays for it, 16 x 8 responses per step."""
+    judge = ActionCount(scale=30.0, ids=(FILLER,), name="thinking")
+    sum_up = WeightedSum({"task": 1.0, "thinking": 1.0 if weigh else 0.3})
+    return Recipe(
+        task=ChainLength(filler=True, longest_need=4),
+        policy=Linear(),
+        rollout=SampleTree(prompts=16),
+        rewards=(judge, *([weigh] if weigh else [])),
+        shaping=(sum_up,),
+        advantage=(Standardize(),),
+        objective=Objective(PPOClip()),
+        update=Update(lr=0.02, minibatches=4),
+    )
+
+
+PLAIN, TRUSTED = toy(None), toy(TrustWeight(horizon=50.0, correct="traj.reward/task"))
+ALONE = dataclasses.replace(PLAIN, rewards=(), shaping=(WeightedSum({"task": 1.0}),))
+STEPS, SEEDS = 200, (0, 1, 2)
+
+
+@claim("Trust and annealing end more accurate than the plain sum, which drifts to filler", tier="proxy")
+def resists_hack(seed: int) -> Evidence:
+    ours, baseline = (finals(recipe, STEPS, last("reward/task", 50), SEEDS) for recipe in (TRUSTED, PLAIN))
+    return compare(ours, baseline, f"accuracy over the last 50 of {STEPS} steps")
+
+
+@claim("and within 0.02 of the outcome alone", tier="proxy")
+def as_without(seed: int) -> Evidence:
+    ours, baseline = (finals(recipe, STEPS, last("reward/task", 50), SEEDS) for recipe in (TRUSTED, ALONE))
+    return compare(ours, baseline, f"accuracy over the last 50 of {STEPS} steps", margin=-0.02)
+
+
 paper = Paper(
     title="SophiaVL-R1: Reinforcing MLLMs Reasoning with Thinking Reward",
     arxiv=None,
@@ -77,5 +118,5 @@ paper = Paper(
     year=2025,
     recipe=RECIPE,
     compositions={"released": RELEASED},
-    claims=(trust, released),
+    claims=(trust, released, resists_hack, as_without),
 )

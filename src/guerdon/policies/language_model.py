@@ -3,6 +3,7 @@
 Maths
     ``logprob_t = log softmax(z_{p-1} / temperature)[id_t]`` where p is the token's position in its sequence, and
     ``entropy_t`` is the entropy of that distribution. The temperature is the one it was sampled with.
+    ``mean_logprob_t`` is the mean of that log softmax over the vocabulary; it has no gradient.
 Reads
     ``traj.input_ids`` (the whole sequence as token ids), ``token.position``, ``token.id``, ``traj.temperature``
     if present. Text is never tokenised again, so what was sampled is what is trained on.
@@ -19,11 +20,11 @@ from torch import Tensor, nn
 
 from guerdon.batch import Batch
 from guerdon.piece import Policy
-from guerdon.policies.linear_logprob import linear_logprob
+from guerdon.policies.linear_logprob import linear_logprob, mean_logprob
 from guerdon.policies.tokenizer import TextTokenizer
 from guerdon.tasks.problem import Problem
 
-PROVIDES = frozenset({"action.logprob", "action.entropy", "action.value", "action.hidden"})
+PROVIDES = frozenset({"action.logprob", "action.entropy", "action.mean_logprob", "action.value", "action.hidden"})
 
 
 class DecodeState(Protocol):
@@ -89,13 +90,15 @@ class LanguageModel(Policy):
         """Log-prob, entropy, value and hidden state of each sampled token, from one forward pass."""
         hidden = self.hidden_of_tokens(batch)
         out = {}
+        weight, bias = self.head()
+        temperature = batch["token.temperature"] if "token.temperature" in batch else 1.0
         if wants & {"action.logprob", "action.entropy"}:
-            weight, bias = self.head()
-            temperature = batch["token.temperature"] if "token.temperature" in batch else 1.0
             logprob, entropy = linear_logprob(
                 hidden, weight, batch["token.id"], bias, temperature, "action.entropy" in wants, cap=self.logit_cap
             )
             out = {"action.logprob": logprob, "action.entropy": entropy}
+        if "action.mean_logprob" in wants:
+            out["action.mean_logprob"] = mean_logprob(hidden, weight, bias, temperature, cap=self.logit_cap)
         if "action.value" in wants and self.value_head is not None:
             # The head stays in fp32 where the network's weights are bf16.
             out["action.value"] = self.value_head(hidden.to(self.value_head.weight.dtype))[:, 0].float()

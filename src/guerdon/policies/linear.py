@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from guerdon.errors import GuerdonError
 from guerdon.piece import Policy, PolicySpec
-from guerdon.policies.tabular import TabularPolicy
+from guerdon.policies.tabular import PROVIDES, TabularPolicy
 from guerdon.rng import Stream
 
 
@@ -29,7 +29,7 @@ class LinearPolicy(TabularPolicy):
         self.weights = nn.Parameter(weights.clone())
         self.anchored = weights.shape[1] == actions - 1
         self.values = None
-        self.provides = frozenset({"action.logprob", "action.entropy"})
+        self.provides = PROVIDES - {"action.value"}
 
     def rows(self, context: Tensor) -> Tensor:
         """Logits of contexts ``[n]``, ``[n, actions]``."""
@@ -41,7 +41,7 @@ class LinearPolicy(TabularPolicy):
 class Linear(PolicySpec):
     """Linear in ``task.features()``, starting from ``task.initial_weights()``."""
 
-    provides = frozenset({"action.logprob", "action.entropy"})
+    provides = PROVIDES - {"action.value"}
 
     def build(self, task: Any, wants: frozenset[str], stream: Stream) -> LinearPolicy:
         """The policy of a task that has features.

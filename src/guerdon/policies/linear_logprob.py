@@ -93,6 +93,34 @@ def plain_logprob(
     return logprob, -(logprobs.exp() * logprobs).sum(-1) if entropy else None
 
 
+@torch.no_grad()
+def mean_logprob(
+    hidden: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    temperature: float | Tensor = 1.0,
+    chunk_rows: int | None = None,
+    cap: float | None = None,
+) -> Tensor:
+    """Mean over the vocabulary of ``log softmax``, ``mean_j z_j - logsumexp z``, ``[n]`` without gradient.
+
+    The arguments are those of ``linear_logprob``; full logits exist for ``chunk_rows`` rows at a time.
+    """
+    _check(hidden, weight, torch.zeros(len(hidden), dtype=torch.int64), bias, temperature, chunk_rows, cap)
+    scale, device = _per_row(temperature, hidden), hidden.device.type
+    dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else hidden.dtype
+    if chunk_rows is None:
+        budget = CPU_BUDGET if device == "cpu" else GPU_BUDGET
+        chunk_rows = max(budget // (len(weight) * scale.element_size()), 1)
+    out = scale.new_zeros(len(hidden))
+    with torch.autocast(device, enabled=False):
+        head = _Head(weight, bias, dtype, cap)
+        for part in _chunks(len(hidden), chunk_rows):
+            scores, _ = head.scores(hidden[part], scale[part])
+            out[part] = scores.mean(-1) - scores.logsumexp(-1)
+    return out
+
+
 def capped(logits: Tensor, cap: float | None) -> Tensor:
     """``cap * tanh(logits / cap)``, or the logits themselves without a cap."""
     return logits if cap is None else cap * torch.tanh(logits / cap)

@@ -16,6 +16,8 @@ from guerdon.batch import Batch
 from guerdon.piece import Policy, PolicySpec
 from guerdon.rng import Stream
 
+PROVIDES = frozenset({"action.logprob", "action.entropy", "action.mean_logprob", "action.value"})
+
 
 class TabularPolicy(Policy):
     """Logits ``[contexts, actions]`` and, if wanted, values ``[contexts]``."""
@@ -26,14 +28,14 @@ class TabularPolicy(Policy):
         super().__init__()
         self.logits = nn.Parameter(logits)
         self.values = nn.Parameter(logits.new_zeros(len(logits))) if critic else None
-        self.provides = frozenset({"action.logprob", "action.entropy"} | ({"action.value"} if critic else set()))
+        self.provides = PROVIDES if critic else PROVIDES - {"action.value"}
 
     def rows(self, context: Tensor) -> Tensor:
         """Logits of contexts ``[n]``, ``[n, actions]``."""
         return self.logits[context]
 
     def evaluate(self, batch: Batch, wants: frozenset[str]) -> dict[str, Tensor]:
-        """``action.logprob``, ``action.entropy`` and ``action.value`` of the rows."""
+        """Log-prob, entropy, mean log-prob over all actions, and value of the rows."""
         context = batch["action.context"]
         logprobs = self.rows(context).log_softmax(-1)
         out = {}
@@ -41,6 +43,8 @@ class TabularPolicy(Policy):
             out["action.logprob"] = logprobs.gather(1, batch["action.id"][:, None])[:, 0]
         if "action.entropy" in wants:
             out["action.entropy"] = -(logprobs.exp() * logprobs).sum(-1)
+        if "action.mean_logprob" in wants:
+            out["action.mean_logprob"] = logprobs.mean(-1)
         if "action.value" in wants and self.values is not None:
             out["action.value"] = self.values[context]
         return out
@@ -53,7 +57,7 @@ class Tabular(PolicySpec):
     init_std: float = 0.0
     """Standard deviation of Gaussian noise on the initial logits; these are the task's, or uniform."""
 
-    provides = frozenset({"action.logprob", "action.entropy", "action.value"})
+    provides = PROVIDES
 
     def build(self, task: Any, wants: frozenset[str], stream: Stream) -> TabularPolicy:
         """A policy with Gaussian logits; the value table exists only if ``action.value`` is wanted."""

@@ -22,6 +22,23 @@ def reward_columns(
 ) -> Mapping[str, Column]:
     """``traj.reward/<name>``, or one column per component, and the reasons added to those that the batch has.
 
+    Raises:
+        GuerdonError: if a function returned named components and none were asked for.
+    """
+    columns, told = component_lists(outcomes, name, components, bounds)
+    earlier = batch[REASONS] if REASONS in batch else [""] * len(told)
+    tensors = {f"traj.reward/{key}": torch.tensor(column, device=batch.device) for key, column in columns.items()}
+    return {**tensors, REASONS: ["; ".join(filter(None, both)) for both in zip(earlier, told, strict=True)]}
+
+
+def component_lists(
+    outcomes: Sequence[Outcome],
+    name: str,
+    components: Sequence[str] = (),
+    bounds: tuple[float, float] = (-math.inf, math.inf),
+) -> tuple[dict[str, list[float]], list[str]]:
+    """The scores by component, NaN where unscored, and the reasons, ``name: reason`` or "".
+
     A value beyond ``bounds`` is unscored: a rule that breaks its word about its range is wrong in some other way too.
 
     Raises:
@@ -29,8 +46,8 @@ def reward_columns(
     """
     keys = components or (name,)
     columns: dict[str, list[float]] = {key: [] for key in keys}
-    reasons = list(batch[REASONS]) if REASONS in batch else [""] * len(outcomes)
-    for row, outcome in enumerate(outcomes):
+    reasons = []
+    for outcome in outcomes:
         if components:
             parts, reason = _parts(outcome, keys)
         elif isinstance(outcome.value, dict):
@@ -45,10 +62,20 @@ def reward_columns(
                 told = f"scores must lie in {bounds[0]:g} .. {bounds[1]:g}, got {key} {parts[key]:g}"
                 reason = "; ".join(filter(None, [reason, told]))
             columns[key].append(math.nan if beyond else parts[key])
-        if reason:
-            reasons[row] = "; ".join(filter(None, [reasons[row], f"{name}: {reason}"]))
-    tensors = {f"traj.reward/{key}": torch.tensor(column, device=batch.device) for key, column in columns.items()}
-    return {**tensors, REASONS: reasons}
+        reasons.append(f"{name}: {reason}" if reason else "")
+    return columns, reasons
+
+
+def check_bounds(owner: str, bounds: tuple[float, float]) -> None:
+    """Refuse a range that holds no number.
+
+    Raises:
+        GuerdonError: naming the piece.
+    """
+    if not bounds[0] <= bounds[1]:
+        raise GuerdonError(
+            f"{owner}.bounds must be the smallest and the largest score, got {bounds[0]} and {bounds[1]}"
+        )
 
 
 def _parts(outcome: Outcome, keys: Sequence[str]) -> tuple[dict[str, float], str]:

@@ -117,6 +117,8 @@ def explain(error: BaseException) -> str:
 
 def number(value: Any) -> tuple[float, str]:
     """A returned number as (float, ""); anything else as (NaN, reason)."""
+    if type(value) is float and math.isfinite(value):
+        return value, ""
     if value is None:
         return math.nan, "unscored: the function returned None"
     if not isinstance(value, numbers.Real) and getattr(value, "shape", None) != ():
@@ -137,19 +139,33 @@ def judge(value: Any) -> Score:
 
 
 def attempt(function: Callable[..., Any], arguments: Any, batched: bool) -> list[Score]:
-    """Call the function on one sample, or on a list of samples, and judge what it returns.
+    """Call the function on one sample, or on a list of samples, and judge what it returns. It may be ``async def``.
 
     ``arguments`` of a sample are a tuple, or a dict of keywords; of a batch, a list of them, and the function gets
     each argument as a list. Whatever the function raises is raised.
     """
+    value = call(function, arguments, batched)
+    if inspect.iscoroutine(value):
+        import asyncio
+
+        value = asyncio.run(value)
+    return judged(value, arguments, batched)
+
+
+def call(function: Callable[..., Any], arguments: Any, batched: bool) -> Any:
+    """What the function returns, or its coroutine."""
     if not batched:
-        value = function(**arguments) if isinstance(arguments, dict) else function(*arguments)
-        return [judge(value)]
+        return function(**arguments) if isinstance(arguments, dict) else function(*arguments)
     if isinstance(arguments[0], dict):
-        values = function(**{key: [sample[key] for sample in arguments] for key in arguments[0]})
-    else:
-        values = function(*map(list, zip(*arguments, strict=True)))
-    values = list(values)
+        return function(**{key: [sample[key] for sample in arguments] for key in arguments[0]})
+    return function(*map(list, zip(*arguments, strict=True)))
+
+
+def judged(value: Any, arguments: Any, batched: bool) -> list[Score]:
+    """What the function returned, as one score per sample."""
+    if not batched:
+        return [judge(value)]
+    values = list(value)
     if len(values) != len(arguments):
         reason = f"the function returned {len(values)} scores for {len(arguments)} samples"
         return [(math.nan, reason)] * len(arguments)

@@ -3,7 +3,8 @@
 Idea
     ``fn(*, prompt, response, problem, **columns) -> float | None | dict[str, float | None]``. ``prompt`` is the
     prompt as text, ``response`` the sampled text, ``problem`` the ``Problem`` (``id``, ``prompt``, ``answer``,
-    ``meta``). A function may name fewer of them. None is unscored; a dict gives several components.
+    ``meta``). A function may name fewer of them, and ``columns=("run.step", "run.progress", "run.seed")`` tells it the
+    state of the run. None is unscored; a dict gives several components. ``async def`` is fine.
     It runs guarded (``guard.py``), so it may hang, raise, print or crash.
 Reads
     ``group.prompt``, ``group.problem``, ``traj.response`` and whatever ``columns`` names.
@@ -11,6 +12,7 @@ Deviations
     None.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,7 +23,7 @@ from guerdon.axes import split_name
 from guerdon.batch import Batch, Column
 from guerdon.errors import GuerdonError
 from guerdon.piece import Transform
-from guerdon.rewards._columns import REASONS, reward_columns
+from guerdon.rewards._columns import REASONS, check_bounds, reward_columns
 from guerdon.rewards.guard import Guard
 
 ALWAYS = {"prompt": "group.prompt", "response": "traj.response", "problem": "group.problem"}
@@ -41,11 +43,14 @@ class Function(Transform):
     """Further columns to pass, such as ``traj.truncated`` or ``group.source``, under their names without the level."""
     guard: Guard = field(default_factory=Guard)
     """How the function is called; with ``batched`` it takes lists instead and returns a list."""
+    bounds: tuple[float, float] = (-math.inf, math.inf)
+    """Smallest and largest score of every component; anything beyond is unscored."""
 
     def __post_init__(self) -> None:
         module, colon, name = self.path.partition(":")
         if not (module and colon and name):
             raise GuerdonError(f"Function.path must be package.module:name, got {self.path!r}")
+        check_bounds("Function", self.bounds)
         names = [*ALWAYS, *(split_name(column)[1] for column in self.columns)]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise GuerdonError(f"Function.columns must have different names, got {', '.join(twice)} twice")
@@ -71,12 +76,12 @@ class Function(Transform):
             GuerdonError: if the function cannot be loaded, or returns components that ``components`` does not name.
         """
         given = ALWAYS | {split_name(column)[1]: column for column in self.columns}
-        values = {key: _items(batch, column) for key, column in given.items()}
+        values = {key: items(batch, column) for key, column in given.items()}
         calls = [{key: column[row] for key, column in values.items()} for row in range(batch.size("traj"))]
-        return reward_columns(batch, self.guard(self.path, calls), self.name, self.components)
+        return reward_columns(batch, self.guard(self.path, calls), self.name, self.components, self.bounds)
 
 
-def _items(batch: Batch, name: str) -> list[Any]:
+def items(batch: Batch, name: str) -> list[Any]:
     """A column as one plain value per trajectory, so that a worker needs no torch to read it."""
     level, column = split_name(name)
     if level == "run":

@@ -25,22 +25,18 @@ from typing import Any
 from guerdon.base import Piece
 from guerdon.errors import GuerdonError
 from guerdon.rewards import _worker
+from guerdon.rewards._in_process import call_all
+from guerdon.rewards._outcome import Outcome as Outcome
+from guerdon.rewards._outcome import cached
 from guerdon.rewards._pool import Job, Pool, Setup, Worker, pool
+from guerdon.rewards.cache import identity, key_of
+from guerdon.rewards.reasons import passing
+from guerdon.rewards.retry import Retry
 
 Call = tuple[Any, ...] | Mapping[str, Any]
 """Arguments of one sample: positional, or keywords."""
 CHUNK = 64
 """Jobs given to a worker at a time."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one sample."""
-
-    value: float | dict[str, float]
-    """The score; NaN is unscored. A dict where the function returns named components."""
-    reason: str = ""
-    """Why (a part of) the value is NaN; empty where all is fine."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +49,12 @@ class Guard(Piece):
     timeout: float = 10.0
     """Seconds for one call. A call that imports modules gets them anew with each, up to ``start_timeout``."""
     workers: int = 1
-    """Processes that call the function at the same time."""
+    """How many calls run at the same time: in processes; in this process as tasks of an event loop where the function
+    is ``async def``, else in threads."""
     isolate: bool = True
     """Call in worker processes. False is for trusted functions: in this process, exceptions and bad values cost one
-    sample, but a hang is not stopped, and a crash (``os._exit``, a segmentation fault) takes the run with it."""
+    sample, but a crash (``os._exit``, a segmentation fault) takes the run with it, and a hang is not stopped (with
+    more than one worker it is left behind after ``timeout``)."""
     batched: bool = False
     """The function takes each argument as a list and returns one score per sample. A batch that raises or runs out
     of time is called again sample by sample."""
@@ -64,6 +62,10 @@ class Guard(Piece):
     """Seconds for loading the function."""
     memory_mb: int | None = None
     """Address space of a worker in MiB; None: no limit. Beyond it the function sees a MemoryError."""
+    retry: Retry | None = None
+    """Try calls again that raised, crashed or ran out of time; None: every call has one try."""
+    cache: str | None = None
+    """File that keeps scores by the content of what was scored, also for other runs; see ``cache.py``."""
 
     def __post_init__(self) -> None:
         if not (self.timeout > 0 and self.start_timeout > 0):
@@ -80,9 +82,37 @@ class Guard(Piece):
         if not calls:
             return []
         arguments = [dict(call) if isinstance(call, Mapping) else call for call in calls]
+        if self.cache is None:
+            return self._tried(function, arguments)
+        rule = identity(function)
+        return cached(
+            self.cache,
+            [key_of(rule, each) for each in arguments],
+            lambda rows: self._tried(function, [arguments[row] for row in rows]),
+            None if self.batched else max(64, 16 * self.workers),
+        )
+
+    def _tried(self, function: Callable[..., Any] | str, calls: list[Any]) -> list[Outcome]:
+        """The outcomes, after as many tries as ``retry`` allows."""
+        if not calls:
+            return []
+        outcomes = self._called(function, calls)
+        for wait in self.retry.waits(str(key_of("", calls[0]))) if self.retry else ():
+            failed = [row for row, outcome in enumerate(outcomes) if passing(outcome.reason)]
+            if not failed:
+                break
+            time.sleep(wait)
+            for row, outcome in zip(failed, self._called(function, [calls[row] for row in failed]), strict=True):
+                outcomes[row] = outcome
+        return outcomes
+
+    def _called(self, function: Callable[..., Any] | str, arguments: list[Any]) -> list[Outcome]:
+        """The outcomes of one try."""
         keywords = tuple(arguments[0]) if isinstance(arguments[0], dict) else ()
         if not self.isolate:
-            return _in_process(function, keywords, arguments, self.batched)
+            found = _loaded(function, keywords)
+            options = {"batched": self.batched, "workers": self.workers, "timeout": self.timeout}
+            return [Outcome(*score) for score in call_all(found, keywords, arguments, **options)]
         target = function if isinstance(function, str) else _pickled(function)
         shared = pool(Setup(target, keywords, self.batched, self.memory_mb, self.start_timeout))
         with shared.lock:
@@ -105,26 +135,13 @@ def _pickled(function: Callable[..., Any]) -> bytes:
         ) from None
 
 
-def _in_process(
-    function: Callable[..., Any] | str, keywords: tuple[str, ...], calls: list[Any], batched: bool
-) -> list[Outcome]:
+def _loaded(function: Callable[..., Any] | str, keywords: tuple[str, ...]) -> Callable[..., Any]:
     try:
-        called = _worker.fitted(_worker.resolve(function) if isinstance(function, str) else function, keywords)
+        found = _worker.resolve(function) if isinstance(function, str) else function
+        _worker.fitted(found, keywords)
     except Exception as error:
         raise GuerdonError(f"the scoring function must load, got {_worker.explain(error)}") from error
-
-    def attempt(arguments: Any) -> tuple[list[Outcome], str]:
-        try:
-            return [Outcome(*score) for score in _worker.attempt(called, arguments, batched)], ""
-        except (Exception, SystemExit) as error:
-            return [], _worker.explain(error)
-
-    if batched:
-        outcomes, reason = attempt(calls)
-        if not reason:
-            return outcomes
-    pairs = [attempt([call] if batched else call) for call in calls]
-    return [Outcome(math.nan, reason) if reason else outcomes[0] for outcomes, reason in pairs]
+    return found
 
 
 class _Round:

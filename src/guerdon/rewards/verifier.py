@@ -9,7 +9,7 @@ Deviations
     Equal responses to the same problem in one batch are scored once.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,10 +19,10 @@ from torch import Tensor
 from guerdon.batch import Batch, Column
 from guerdon.errors import GuerdonError
 from guerdon.piece import Transform
-from guerdon.rewards._columns import REASONS, reward_columns
+from guerdon.rewards._columns import REASONS, component_lists, reward_columns
 from guerdon.rewards.guard import Guard
 from guerdon.rewards.scored import judged
-from guerdon.tasks.problem import ProblemTask
+from guerdon.tasks.problem import Problem, ProblemTask
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,26 @@ class Verifier(Transform):
         Raises:
             GuerdonError: if the run's task has no verifier.
         """
-        task = batch["run.task"]
-        if not isinstance(task, ProblemTask):
-            raise GuerdonError(f"Verifier needs a task made of problems with a verifier, got {type(task).__name__}")
+        task = _with_verifier(batch["run.task"])
         columns = dict(reward_columns(batch, judged(batch, task.score, self.guard), self.name))
         score = columns[f"traj.reward/{self.name}"]
         if self.threshold is not None and isinstance(score, Tensor):
             columns[f"traj.reward/{self.name}"] = torch.where(score.isnan(), score, (score >= self.threshold).to(score))
         return columns
+
+    def lists(self, pairs: Sequence[tuple[Problem, str]], task: Any = None) -> tuple[dict[str, list[float]], list[str]]:
+        """What a call gives, as plain lists for pairs of problem and response.
+
+        Raises:
+            GuerdonError: if the task has no verifier.
+        """
+        columns, reasons = component_lists(self.guard(_with_verifier(task).score, pairs), self.name)
+        if (level := self.threshold) is not None:
+            columns = {name: [x if x != x else float(x >= level) for x in column] for name, column in columns.items()}
+        return columns, reasons
+
+
+def _with_verifier(task: Any) -> ProblemTask:
+    if not isinstance(task, ProblemTask):
+        raise GuerdonError(f"Verifier needs a task made of problems with a verifier, got {type(task).__name__}")
+    return task

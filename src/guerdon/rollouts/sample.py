@@ -18,6 +18,7 @@ from guerdon.errors import GuerdonError
 from guerdon.piece import Pick, Rollout
 from guerdon.policies.language_model import LanguageModel
 from guerdon.rng import Stream
+from guerdon.rollouts.entropy_temperature import EntropyScale, EntropyTemperature
 from guerdon.rollouts.sampler import Completion, LocalSampler, Sampler, Sampling
 from guerdon.tasks.problem import Problem, ProblemTask
 
@@ -89,8 +90,10 @@ def sample_batch(
     completions: list[Completion] = sampler.generate(prompts, repeats, seeds, how)
     batch = pack(problems, numbers, prompts, [completion.ids for completion in completions])
     temperature = how.temperature or 1.0
+    heats = [completion.temperatures for completion in completions if completion.temperatures is not None]
     return batch.with_columns(
         {
+            **({"token.temperature": torch.cat(heats)} if heats else {}),
             "token.behavior_logprob": torch.cat([completion.logprobs for completion in completions]),
             "traj.response": [completion.text for completion in completions],
             "traj.truncated": torch.tensor([completion.truncated for completion in completions]),
@@ -111,24 +114,55 @@ class Sample(Rollout):
     """How tokens are drawn."""
     engine: Literal["local", "vllm"] = "local"
     """What samples: this process, or vLLM where it is installed."""
+    by_entropy: EntropyTemperature | None = None
+    """How the temperature follows the entropy of each token (local engine only); None: it does not."""
 
-    writes = (*WRITES, "token.behavior_logprob", "traj.truncated", "traj.temperature")
+    @property
+    def draws_policy(self) -> bool:
+        """Whether nothing cuts the distribution; the trainer knows the temperature."""
+        how = self.sampling
+        return self.engine == "local" and how.temperature > 0 and how.top_p == 1 and how.top_k == 0
+
+    @property
+    def longest(self) -> int:
+        """The generation budget."""
+        return self.sampling.max_tokens
 
     def __post_init__(self) -> None:
+        if self.by_entropy and (self.engine != "local" or self.sampling.temperature == 0):
+            raise GuerdonError(
+                "Sample.by_entropy needs engine='local' and a positive sampling.temperature, "
+                f"got {self.engine!r} and {self.sampling.temperature}"
+            )
         if self.prompts < 1 or self.samples_per_prompt < 1:
             raise GuerdonError(
                 "Sample needs prompts and samples_per_prompt of at least 1, "
                 f"got {self.prompts} and {self.samples_per_prompt}"
             )
 
-    def __call__(self, task: Any, policy: Any, pick: Pick, stream: Stream) -> Batch:
+    @property
+    def writes(self) -> tuple[str, ...]:
+        """Texts and tokens, how they were sampled, and the temperature of each token where it varies."""
+        columns = (*WRITES, "token.behavior_logprob", "traj.truncated", "traj.temperature")
+        return (*columns, *(["token.temperature"] if self.by_entropy else []))
+
+    def init_state(self) -> EntropyScale | None:
+        """The scale of entropies, where the temperature follows them."""
+        return self.by_entropy.init_state() if self.by_entropy else None
+
+    def __call__(self, task: Any, policy: Any, pick: Pick, stream: Stream, state: Any = None) -> Batch:
         """One batch of fresh responses to training problems."""
         check_kinds("Sample", task, policy)
-        sampler = make_sampler(self.engine, policy)
+        sampler, hot = make_sampler(self.engine, policy), self.by_entropy
+        if hot:
+            sampler = LocalSampler(policy, lambda logits: hot.temperature(logits, self.sampling.temperature, state))
         numbers = pick(self.prompts)
-        return sample_batch(
+        batch = sample_batch(
             task, policy, sampler, numbers, "train", self.samples_per_prompt, self.sampling, stream.child("sample")
         )
+        if hot:
+            hot.learn(state)
+        return batch
 
 
 def make_sampler(engine: str, policy: LanguageModel) -> Sampler:

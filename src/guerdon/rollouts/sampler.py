@@ -10,8 +10,8 @@ Deviations
     Temperature 0 means greedy; its behaviour log-prob is 0, the log of probability 1.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
@@ -56,6 +56,8 @@ class Completion:
     """The response text, up to a stop string."""
     truncated: bool
     """Whether the budget ended it."""
+    temperatures: Tensor | None = None
+    """What divided the logits at each token, ``[tokens]``, where that varied."""
 
 
 class Sampler(Protocol):
@@ -81,11 +83,15 @@ def _shift(x: Tensor, by: int) -> Tensor:
     return (x >> by) & ((1 << (64 - by)) - 1)
 
 
-def draw(logits: Tensor, uniforms: Tensor, how: Sampling) -> tuple[Tensor, Tensor]:
-    """One token per row of ``[rows, vocab]`` and its log-prob under the distribution sampled from."""
+def draw(logits: Tensor, uniforms: Tensor, how: Sampling, temperature: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """One token per row of ``[rows, vocab]`` and its log-prob under the distribution sampled from.
+
+    ``temperature``: one per row, in place of ``how``'s.
+    """
     if how.temperature == 0:
         return logits.argmax(-1), logits.new_zeros(len(logits))
-    logprobs = truncate((logits.float() / how.temperature).log_softmax(-1), how)
+    divisor = how.temperature if temperature is None else temperature[:, None]
+    logprobs = truncate((logits.float() / divisor).log_softmax(-1), how)
     cdf = logprobs.exp().to(torch.float64).cumsum(-1)
     # Scaling by the last entry keeps rounding from pointing past the last token with probability.
     choice = torch.searchsorted(cdf, (uniforms * cdf[:, -1])[:, None], right=False)
@@ -108,8 +114,9 @@ def truncate(logprobs: Tensor, how: Sampling) -> Tensor:
 class LocalSampler:
     """Samples in this process. Each prompt is prefilled once; finished responses leave the batch."""
 
-    def __init__(self, policy: LanguageModel) -> None:
-        self.policy = policy
+    def __init__(self, policy: LanguageModel, heat: Callable[[Tensor], Tensor] | None = None) -> None:
+        """``heat``: logits ``[rows, vocab]`` -> temperatures ``[rows]``, where they vary."""
+        self.policy, self.heat = policy, heat
 
     @torch.no_grad()
     def generate(self, prompts: Sequence[Tensor], repeats: int, seeds: Tensor, how: Sampling) -> list[Completion]:
@@ -121,10 +128,14 @@ class LocalSampler:
         seeds, row = seeds.to(device), torch.arange(len(rows), device=device)
         ids = torch.full((len(rows), how.max_tokens), self.policy.tokenizer.pad_id, device=device)
         logprobs = torch.zeros((len(rows), how.max_tokens), device=device)
+        heats = None if self.heat is None else torch.ones_like(logprobs)
         length = torch.full((len(rows),), how.max_tokens, device=device)
         ended = torch.zeros(len(rows), dtype=torch.bool, device=device)
         for position in range(how.max_tokens):
-            tokens, chosen = draw(state.logits, uniform(seeds[row], position), how)
+            heat = None if self.heat is None else self.heat(state.logits)
+            tokens, chosen = draw(state.logits, uniform(seeds[row], position), how, heat)
+            if heats is not None and heat is not None:
+                heats[row, position] = heat
             ids[row, position], logprobs[row, position] = tokens, chosen.float()
             done = tokens == self.policy.tokenizer.eos_id
             if how.stop:
@@ -137,7 +148,10 @@ class LocalSampler:
                 state.keep(alive)
                 row, tokens = row[alive], tokens[alive]
             state.advance(tokens)
-        return self._completions(ids.cpu(), logprobs.cpu(), length.tolist(), ended.tolist(), how)
+        done = self._completions(ids.cpu(), logprobs.cpu(), length.tolist(), ended.tolist(), how)
+        if heats is None:
+            return done
+        return [replace(each, temperatures=heats[row, : len(each.ids)].cpu()) for row, each in enumerate(done)]
 
     def _stopped(self, ids: Tensor, how: Sampling) -> Tensor:
         # A stop string spans at most as many tokens as it has bytes, plus the one it may start inside.

@@ -1,6 +1,8 @@
 """Untrusted text as HTML: what a model wrote is shown, never run, and cannot hide."""
 
 import html
+from importlib import resources
+from string import Template
 
 HIDDEN = {
     **{code: chr(0x2400 + code) for code in range(0x20) if chr(code) not in "\n\t"},
@@ -25,4 +27,10 @@ def element(tag: str, content: str, **attributes: object) -> str:
     return f"<{tag}{names}>{content}</{tag}>"
 
 
-__all__ = ["element", "escape"]
+def page(title: str, content: str) -> str:
+    """A whole page in the style of the reports; ``title`` is text, ``content`` is HTML."""
+    template = Template(resources.files("guerdon.runs").joinpath("report.html").read_text(encoding="utf-8"))
+    return template.substitute(title=escape(title), content=content)
+
+
+__all__ = ["element", "escape", "page"]

@@ -9,12 +9,11 @@ Idea
 import json
 import math
 from collections.abc import Sequence
-from importlib import resources
 from pathlib import Path
-from string import Template
 from typing import Any
 
 from guerdon.errors import GuerdonError
+from guerdon.runs import markup
 from guerdon.runs.atomic import write_text
 from guerdon.runs.markup import element, escape
 from guerdon.runs.reading import Run, read_run
@@ -71,8 +70,7 @@ def report(runs: Sequence[Run]) -> str:
         rollouts(runs, names),
         *(recipe(run, name if len(runs) > 1 else "") for run, name in zip(runs, names, strict=True)),
     ]
-    page = Template(resources.files("guerdon.runs").joinpath("report.html").read_text(encoding="utf-8"))
-    return page.substitute(title=escape(" / ".join(names)), content="\n".join(part for part in sections if part))
+    return markup.page(" / ".join(names), "\n".join(part for part in sections if part))
 
 
 def run_names(runs: Sequence[Run]) -> list[str]:

@@ -60,8 +60,10 @@ class Frame:
         return self.height - self.bottom - (value - low) / (high - low) * (self.height - self.top - self.bottom)
 
 
-def line_chart(series: Sequence[Series], unit: str, about: str, width: int = 420, height: int = 210) -> str:
-    """A chart of curves over training steps; ``unit`` names the vertical axis, ``about`` is for screen readers.
+def line_chart(
+    series: Sequence[Series], unit: str, about: str, width: int = 420, height: int = 210, across: str = "step"
+) -> str:
+    """A chart of curves; ``unit`` and ``across`` name the axes, ``about`` is for screen readers.
 
     Each curve is drawn twice: as it is, faintly, and as a moving average, if it is long enough to need one.
     """
@@ -72,7 +74,7 @@ def line_chart(series: Sequence[Series], unit: str, about: str, width: int = 420
     named = len(series) > 1
     room = min(max(len(one.name) for one in series), NAME_LENGTH) * NAME_WIDTH + 10 if named else 14
     ticks = nice_ticks(min(y for _, y in points), max(y for _, y in points))
-    steps = nice_ticks(min(x for x, _ in points), max(x for x, _ in points), count=6, whole=True)
+    steps = nice_ticks(min(x for x, _ in points), max(x for x, _ in points), count=6, whole=across == "step")
     labels = number_texts(ticks)
     low, high = min(x for x, _ in points), max(x for x, _ in points)
     frame = Frame(
@@ -83,13 +85,13 @@ def line_chart(series: Sequence[Series], unit: str, about: str, width: int = 420
         xs=(low, high if high > low else low + 1),
         ys=(ticks[0], ticks[-1]),
     )
-    parts = [*_axes(frame, list(zip(ticks, labels, strict=True)), [t for t in steps if low <= t <= high], unit)]
+    parts = [*_axes(frame, list(zip(ticks, labels, strict=True)), [t for t in steps if low <= t <= high], unit, across)]
     for one, curve in drawn:
         smooth = smoothed(curve)
         if smooth is not curve:
             parts.append(_path(frame, curve, f"raw s{one.style % STYLES}"))
         parts.append(_path(frame, smooth, f"line s{one.style % STYLES}"))
-        parts += _hovers(frame, one.name if named else "", curve, one.style)
+        parts += _hovers(frame, one.name if named else "", curve, one.style, across)
     if named:
         parts += _names(frame, [(one, smoothed(curve)) for one, curve in drawn])
     return _svg(width, height, about, parts)
@@ -169,7 +171,7 @@ def number_texts(ticks: Sequence[float]) -> list[str]:
     return [f"{tick + 0.0:.{decimals}f}" for tick in ticks]
 
 
-def _axes(frame: Frame, ticks: list[tuple[float, str]], steps: Sequence[float], unit: str) -> list[str]:
+def _axes(frame: Frame, ticks: list[tuple[float, str]], steps: Sequence[float], unit: str, across: str) -> list[str]:
     base = frame.height - frame.bottom
     parts = []
     for tick, label in ticks:
@@ -180,8 +182,9 @@ def _axes(frame: Frame, ticks: list[tuple[float, str]], steps: Sequence[float], 
         parts.append(f'<text x="{frame.left - 6:.1f}" y="{y + 4:.1f}" text-anchor="end">{label}</text>')
     for step, label in zip(steps, number_texts(steps) if len(steps) > 1 else [f"{s:g}" for s in steps], strict=True):
         parts.append(f'<text x="{frame.x(step):.1f}" y="{base + 15:.1f}" text-anchor="middle">{label}</text>')
-    across, down = (frame.left + frame.width - frame.right) / 2, (frame.top + base) / 2
-    parts.append(f'<text class="axis" x="{across:.1f}" y="{base + 30:.1f}" text-anchor="middle">step</text>')
+    middle, down = (frame.left + frame.width - frame.right) / 2, (frame.top + base) / 2
+    label = f'<text class="axis" x="{middle:.1f}" y="{base + 30:.1f}" text-anchor="middle">{escape(across)}</text>'
+    parts.append(label)
     if unit:
         turned = f'transform="translate(11 {down:.1f}) rotate(-90)" text-anchor="middle"'
         parts.append(f'<text class="axis" {turned}>{escape(unit)}</text>')
@@ -202,12 +205,12 @@ def _path(frame: Frame, points: Sequence[tuple[float, float]], style: str) -> st
     return f'<path class="{style}" d="{"".join(commands)}"/>'
 
 
-def _hovers(frame: Frame, name: str, points: Sequence[tuple[float, float]], style: int) -> list[str]:
+def _hovers(frame: Frame, name: str, points: Sequence[tuple[float, float]], style: int, across: str) -> list[str]:
     every = max(1, math.ceil(len(points) / MAX_HOVERS))
     prefix = f"{escape(name)}, " if name else ""
     return [
         f'<circle class="hover s{style % STYLES}" cx="{frame.x(x):.1f}" cy="{frame.y(y):.1f}" r="5">'
-        f"<title>{prefix}step {x:g}: {y:.4g}</title></circle>"
+        f"<title>{prefix}{escape(across)} {x:.4g}: {y:.4g}</title></circle>"
         for x, y in itertools.islice(points, every - 1, None, every)
         if math.isfinite(y)
     ]

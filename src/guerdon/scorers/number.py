@@ -5,7 +5,8 @@ Idea
 Reads
     ``problem.answer``.
 Deviations
-    It trusts that a response ends with its answer, so an afterthought with a number in it counts as the answer.
+    It trusts that a response ends with its answer, so an afterthought with a number in it counts as the answer, and a
+    list that ends with the right number is right; ``tag`` and ``alone`` close these doors.
 """
 
 import math
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from guerdon.base import Scorer
 from guerdon.errors import GuerdonError
 from guerdon.scorers.exact import reference
-from guerdon.tasks.answer import last_number, tagged
+from guerdon.tasks.answer import last_number, numbers, tagged
 from guerdon.tasks.problem import Problem
 
 
@@ -26,6 +27,8 @@ class Number(Scorer):
     """Relative and absolute error that is allowed."""
     tag: str | None = None
     """Look only at what the last ``<tag>...</tag>`` holds (0 without one); None: the whole response."""
+    alone: bool = False
+    """The answer must hold no other number: "7 or 5" is 0 then, whichever of them is right."""
 
     trusted = True
 
@@ -45,5 +48,7 @@ class Number(Scorer):
     def __call__(self, problem: Problem, response: str) -> float:
         """0 or 1."""
         wanted, answer = self._wanted(problem), tagged(response, self.tag)
-        got = None if answer is None else last_number(answer)
+        if answer is None or (self.alone and len(set(numbers(answer))) > 1):
+            return 0.0
+        got = last_number(answer)
         return float(got is not None and math.isclose(got, wanted, rel_tol=self.tolerance, abs_tol=self.tolerance))

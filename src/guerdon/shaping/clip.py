@@ -35,6 +35,11 @@ class Clip(Transform):
             raise GuerdonError(f"Clip.low must not exceed high, got {self.low} and {self.high}")
 
     @property
+    def lets_through(self) -> tuple[float | None, float | None]:
+        """Both ends."""
+        return (self.low, self.high)
+
+    @property
     def reads(self) -> tuple[str, ...]:
         """The column."""
         return (self.column,)

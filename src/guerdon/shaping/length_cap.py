@@ -44,6 +44,11 @@ class LengthCap(Transform):
             )
 
     @property
+    def acts_beyond(self) -> int:
+        """The smallest cap."""
+        return min(self.limits)
+
+    @property
     def reads(self) -> tuple[str, ...]:
         """The reward, and the outcome where it decides the cap."""
         return ("traj.reward", *([self.correct] if self.thresholds else []))

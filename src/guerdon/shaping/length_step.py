@@ -41,6 +41,16 @@ class LengthStep(Transform):
     writes = ("traj.reward/length",)
 
     @property
+    def moot(self) -> str:
+        """Whether the step has no height."""
+        return "gives nothing: its alpha is 0" if self.alpha == 0 else ""
+
+    @property
+    def acts_beyond(self) -> int | None:
+        """Up to the target all right responses are paid alike."""
+        return self.target if isinstance(self.target, int) else None
+
+    @property
     def reads(self) -> tuple[str, ...]:
         """The outcome and the columns that fields name."""
         named = [self.target] if isinstance(self.target, str) else []

@@ -34,6 +34,16 @@ class OverlongPenalty(Transform):
 
     writes = ("traj.reward/overlong",)
 
+    @property
+    def moot(self) -> str:
+        """Whether it costs nothing."""
+        return "costs nothing: its factor is 0" if self.factor == 0 else ""
+
+    @property
+    def acts_beyond(self) -> int:
+        """Where the penalty begins."""
+        return self.limit - self.buffer
+
     def __post_init__(self) -> None:
         if not 0 < self.buffer <= self.limit:
             raise GuerdonError(f"OverlongPenalty needs 0 < buffer <= limit, got {self.buffer} and {self.limit}")

@@ -44,6 +44,12 @@ class RelativeLength(Transform):
     """The outcome."""
 
     writes = ("traj.reward/length",)
+    needs_peers = True
+
+    @property
+    def moot(self) -> str:
+        """Whether it costs nothing."""
+        return "costs nothing: its weight is 0" if self.weight == 0 else ""
 
     def __post_init__(self) -> None:
         if not 0 < self.top_share <= 1:

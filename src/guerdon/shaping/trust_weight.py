@@ -46,6 +46,20 @@ class TrustWeight(Transform):
         if not self.horizon > 0:
             raise GuerdonError(f"TrustWeight.horizon must be positive, got {self.horizon}")
 
+    needs_peers = True
+
+    @property
+    def moot(self) -> str:
+        """What its other settings take away."""
+        if self.alpha == 0:
+            return "gives nothing: its alpha is 0"
+        if self.drop_below is not None and self.drop_below > 0:
+            return (
+                "trusts every score where outcomes are 0 and 1: drop_below sets those of wrong responses to 0, so that "
+                "right ones never score less; leave it out"
+            )
+        return ""
+
     @property
     def reads(self) -> tuple[str, ...]:
         """The score, the outcome and the step."""

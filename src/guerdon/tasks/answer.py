@@ -24,15 +24,31 @@ def tagged(response: str, tag: str | None) -> str | None:
     return None if end < 0 or start < 0 else response[start + len(tag) + 2 : end].strip()
 
 
-def last_number(text: str) -> float | None:
-    """The last number of a text: ``1,234.5``, ``-2e3``, ``3/4`` (thousands separators dropped); None without one."""
-    numbers = list(_NUMBER.finditer(text.replace("\N{MINUS SIGN}", "-")))
-    if not numbers:
+def after_thinking(response: str, tag: str = "think", opened: bool = False) -> str | None:
+    """What follows ``<tag>...</tag>`` at the beginning, stripped; None if the tags are not one closed pair, or it is empty.
+
+    ``opened``: the prompt ends with the opening tag, so the response starts inside it.
+    """
+    start, end = f"<{tag}>", f"</{tag}>"
+    text = start + response if opened else response.lstrip()
+    if text.count(start) != 1 or text.count(end) != 1 or not text.startswith(start):
         return None
-    found = numbers[-1]
-    value, bottom = float(found["top"].replace(",", "")), float(found["bottom"] or 1)
-    value = value / bottom if bottom else math.nan
-    return value if math.isfinite(value) else None
+    return text.partition(end)[2].strip() or None
+
+
+def last_number(text: str) -> float | None:
+    """The last number of a text; None without one, or if it is not finite."""
+    found = numbers(text)
+    return found[-1] if found and math.isfinite(found[-1]) else None
+
+
+def numbers(text: str) -> list[float]:
+    """Every number of a text: ``1,234.5``, ``-2e3``, ``3/4`` (thousands separators dropped)."""
+    values = []
+    for found in _NUMBER.finditer(text.replace("\N{MINUS SIGN}", "-")):
+        value, bottom = float(found["top"].replace(",", "")), float(found["bottom"] or 1)
+        values.append(value / bottom if bottom else math.nan)
+    return values
 
 
 def fits(pattern: str, text: str) -> bool:

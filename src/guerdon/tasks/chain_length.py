@@ -7,12 +7,15 @@ Maths
     Prompt needs k ~ U{2..24} thoughts and shows a noisy estimate kh = k exp(0.35 N). Stop probability after n
     thoughts: sigmoid(w . [1, n/10, n/kh, -kh/10]), start w = (-4, 0.3, 0.2, 0.2). Success probability 0.95 if n >= k,
     else 0.05 + 0.3 n/k.
+    With ``filler`` there are two kinds of thought: working ones, of which a prompt needs k, and nine times as likely
+    filler ones, which get it nowhere.
 Reads
     Nothing; ``rollouts/tabular.py`` samples it with a ``Linear`` policy.
 Deviations
     The stop action is a token of its own, so a trajectory of n thoughts has n + 1 actions (n at the cap).
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -23,7 +26,9 @@ from guerdon.batch import Column
 from guerdon.piece import TaskSpec
 from guerdon.rng import Stream
 
-THINK, STOP = 0, 1
+THINK, STOP, FILLER = 0, 1, 2
+FILLER_SHARE = 0.9
+"""Share of the filler among thoughts at the start."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,8 @@ class ChainLength(TaskSpec):
     """Thoughts after which a response is cut."""
     longest_need: int = 24
     """k is uniform on 2..this."""
+    filler: bool = False
+    """Whether a third action thinks without getting anywhere."""
     seed: int = 0
     """Of the needs and their estimates."""
 
@@ -51,8 +58,8 @@ class ChainLength(TaskSpec):
 
     @property
     def actions(self) -> int:
-        """Think or stop."""
-        return 2
+        """Think or stop, or go on without thinking."""
+        return 3 if self.filler else 2
 
     def size(self, split: str) -> int:
         """Number of problems."""
@@ -72,8 +79,16 @@ class ChainLength(TaskSpec):
         return torch.stack([torch.ones_like(thoughts), thoughts / 10, thoughts / shown, -shown / 10], 1)
 
     def initial_weights(self) -> Tensor:
-        """Weights of the stop action, ``[4, 1]``; thinking has logit 0."""
-        return torch.tensor([[-4.0], [0.3], [0.2], [0.2]])
+        """Weights of the stop action, ``[4, 1]``, and of the filler, ``[4, 2]``; thinking has logit 0.
+
+        The chance to stop is the same with filler as without.
+        """
+        stop = torch.tensor([[-4.0], [0.3], [0.2], [0.2]])
+        if not self.filler:
+            return stop
+        stop[0] -= math.log(1 - FILLER_SHARE)
+        odds = torch.tensor([[math.log(FILLER_SHARE / (1 - FILLER_SHARE))], [0.0], [0.0], [0.0]])
+        return torch.cat([stop, odds], 1)
 
     def context(self, prompt: Tensor, prefix: Tensor) -> Tensor:
         """Row of (prompt, number of thoughts so far), ``[n]``."""
@@ -88,7 +103,8 @@ class ChainLength(TaskSpec):
     ) -> Mapping[str, Column]:
         """Sampled success: ``traj.reward/task``, ``traj.thoughts``, ``traj.need`` and ``traj.truncated``, ``[n]``."""
         stopped = tokens.gather(1, (length - 1)[:, None])[:, 0] == STOP
-        thoughts = (length - stopped.long()).float()
+        inside = torch.arange(tokens.shape[1]) < length[:, None]
+        thoughts = ((tokens == THINK) & inside).sum(1).float()
         need = self.needs()[0][prompt]
         chance = torch.where(thoughts >= need, torch.full_like(need, 0.95), 0.05 + 0.3 * thoughts / need)
         success = torch.rand(len(chance), generator=generator) < chance

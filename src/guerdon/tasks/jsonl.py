@@ -4,14 +4,16 @@ Idea
     Bring your own problems. A line is refused with its number rather than skipped, and what is held out never
     occurs in training, even if the file repeats a prompt.
 Reads
-    ``path`` and, where given, ``test_path``; UTF-8.
+    ``path`` and, where given, ``test_path``; UTF-8, and compressed where the name ends in ``.gz``.
 Deviations
     None.
 """
 
+import gzip
 import json
 import os
 import random
+import zlib
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -27,7 +29,7 @@ class JsonlProblems(TaskSpec):
     """Problems of a JSONL file; 1 if the response's answer matches the reference, else 0."""
 
     path: str
-    """The file: one JSON object per line."""
+    """The file: one JSON object per line; ``.gz`` is read compressed."""
     test_path: str | None = None
     """The held-out problems; None: ``test_size`` problems of ``path``, chosen by ``seed``."""
     test_size: int = 0
@@ -112,10 +114,13 @@ def read_problems(task: JsonlProblems, path: str) -> list[Problem]:
         GuerdonError: ``path:line: what is wrong`` for the first bad line, or if there is no problem at all.
     """
     problems = []
-    with open(path, "rb") as file:
-        for number, line in enumerate(file, 1):
-            if line.strip():
-                problems.append(_problem(task, line, number, f"{path}:{number}"))
+    with gzip.open(path) if path.endswith(".gz") else open(path, "rb") as file:
+        try:
+            for number, line in enumerate(file, 1):
+                if line.strip():
+                    problems.append(_problem(task, line, number, f"{path}:{number}"))
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise GuerdonError(f"{path} must be a whole gzip file: {error}") from None
     if not problems:
         raise GuerdonError(f"{path} must hold at least one problem, got an empty file")
     return problems

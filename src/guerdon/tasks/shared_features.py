@@ -78,6 +78,11 @@ class SharedFeatures(TaskSpec):
         """Row of the prompt, ``[n]``."""
         return prompt
 
+    def stored(self, problem: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """A teacher's responses to problems ``[n]``: every rewarded action once. Owners, tokens ``[m, 1]``, rewards."""
+        owner, action = self.rewards()[problem].nonzero(as_tuple=True)
+        return owner, action[:, None], torch.ones(len(action))
+
     def ends(self, tokens: Tensor) -> Tensor:
         """Every response is one token, ``[n]`` true."""
         return torch.ones_like(tokens, dtype=torch.bool)

@@ -4,7 +4,8 @@ Idea
     With ``depth=1`` this is the bandit of baseline-toys (one token per prompt, a few correct ones); deeper trees
     test credit over several tokens.
 Maths
-    Rewards ``r[p, leaf]`` are 1 on ``correct`` random leaves of each prompt and 0 elsewhere.
+    Rewards ``r[p, leaf]`` are 1 on ``correct`` random leaves of each prompt and 0 elsewhere. The first ``demonstrated``
+    share of the prompts has a stored response each; a random ``wrong_demonstrations`` share of those pays nothing.
 Reads
     Nothing; ``rollouts/tabular.py`` samples it.
 Deviations
@@ -37,16 +38,31 @@ class TokenTree(TaskSpec):
     """Rewarded leaves per prompt."""
     seed: int = 0
     """Of the reward table."""
-    prior: float | None = None
-    """Initial probability of each rewarded action (``depth=1`` only); None starts without a preference."""
+    prior: float | tuple[float, ...] | None = None
+    """Initial probability of each rewarded action, or one for each of them (``depth=1`` only); None starts without a
+    preference."""
+    demonstrated: float = 1.0
+    """Share of the prompts that have a demonstration."""
+    wrong_demonstrations: float = 0.0
+    """Share of the demonstrations that pay nothing."""
 
     def __post_init__(self) -> None:
         if min(self.prompts, self.vocab, self.depth) < 1 or not 0 <= self.correct <= self.leaves:
             raise GuerdonError(f"TokenTree needs positive sizes and correct <= {self.leaves} leaves, got {self}")
-        if self.prior is not None and (
-            self.depth > 1 or not 0 < self.prior * self.correct < 1 or self.correct >= self.leaves
-        ):
-            raise GuerdonError(f"TokenTree.prior needs depth 1 and 0 < prior * correct < 1, got {self}")
+        priors = self.priors
+        if priors and (self.depth > 1 or self.correct >= self.leaves or not min(priors) > 0 or not sum(priors) < 1):
+            raise GuerdonError(f"TokenTree.prior needs depth 1 and positive numbers with a sum below 1, got {self}")
+        if self.prior is not None and len(priors) != self.correct:
+            raise GuerdonError(f"TokenTree.prior needs one number for all or for each rewarded action, got {self}")
+        if not 0 <= self.demonstrated <= 1 or not 0 <= self.wrong_demonstrations <= 1:
+            raise GuerdonError(f"TokenTree.demonstrated and .wrong_demonstrations must lie in 0..1, got {self}")
+
+    @property
+    def priors(self) -> tuple[float, ...]:
+        """Initial probability of every rewarded action of a prompt; empty without a preference."""
+        if self.prior is None:
+            return ()
+        return self.prior if isinstance(self.prior, tuple) else (self.prior,) * self.correct
 
     @property
     def leaves(self) -> int:
@@ -67,11 +83,30 @@ class TokenTree(TaskSpec):
         """Number of problems."""
         return self.prompts
 
+    def rewarded(self) -> Tensor:
+        """Rewarded leaves of each prompt, ``[prompts, correct]``."""
+        return self._order()[:, : self.correct]
+
     def rewards(self) -> Tensor:
         """The reward table, ``[prompts, V^D]``; leaf numbers read a response as a base-V number."""
+        return torch.zeros(self.prompts, self.leaves).scatter(1, self.rewarded(), 1.0)
+
+    def _order(self) -> Tensor:
+        """The leaves of each prompt in random order, the rewarded ones first, ``[prompts, V^D]``."""
         generator = Stream((self.seed, "token_tree")).generator()
-        order = torch.rand((self.prompts, self.leaves), generator=generator).argsort(1)
-        return torch.zeros(self.prompts, self.leaves).scatter(1, order[:, : self.correct], 1.0)
+        return torch.rand((self.prompts, self.leaves), generator=generator).argsort(1)
+
+    def stored(self, problem: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The demonstrations of problems ``[n]``: whose each is (a row of ``problem``), tokens ``[m, D]``, rewards."""
+        count = round(self.demonstrated * self.prompts)
+        generator = Stream((self.seed, "token_tree", "demonstrations")).generator()
+        wrong = torch.randperm(count, generator=generator) < round(self.wrong_demonstrations * count)
+        owner = (problem < count).nonzero()[:, 0]
+        prompt = problem[owner]
+        place = torch.where(wrong[prompt], min(self.correct, self.leaves - 1), 0)
+        leaf = self._order()[prompt, place]
+        powers = self.vocab ** torch.arange(self.depth - 1, -1, -1)
+        return owner, leaf[:, None] // powers % self.vocab, self.rewards()[prompt, leaf]
 
     def context(self, prompt: Tensor, prefix: Tensor) -> Tensor:
         """Table row of each (prompt, prefix): ``prompt`` ``[n]``, ``prefix`` ``[n, level]`` -> ``[n]``."""
@@ -85,11 +120,11 @@ class TokenTree(TaskSpec):
 
     def initial_logits(self) -> Tensor | None:
         """Rows that give the rewarded actions ``prior`` each, ``[contexts, V]``; None for uniform rows."""
-        if self.prior is None:
+        if not self.priors:
             return None
-        right = self.rewards()
-        rest = (1 - self.prior * self.correct) / (self.vocab - self.correct)
-        return torch.where(right > 0, torch.tensor(self.prior), torch.tensor(rest)).log()
+        rest = (1 - sum(self.priors)) / (self.vocab - self.correct)
+        prob = torch.full((self.prompts, self.vocab), rest)
+        return prob.scatter(1, self.rewarded(), torch.tensor(self.priors).expand(self.prompts, -1)).log()
 
     def outcome(
         self, prompt: Tensor, tokens: Tensor, length: Tensor, generator: torch.Generator

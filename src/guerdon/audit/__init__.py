@@ -1,0 +1,1 @@
+"""Attacks on a reward: what to run before it is trusted."""

@@ -59,6 +59,11 @@ class TestBothLevels:
         verdict = call_tests(box(level), program, "assert f(1) is not True\nassert f(1) != 'expected-value'")
         assert verdict == Verdict(2, 2)
 
+    def test_modules_in_the_folder_are_not_the_judges(self, level):
+        program = "open('random.py', 'w').write('def random(): return 7')\ndef f(): return {'a', 'b', 'c', 'd'}"
+        tests = "import random\nassert f() and random.random() < 1\nassert list(f()) == list(f())"
+        assert call_tests(box(level), program, tests) == Verdict(2, 2)
+
     def test_partial_credit_and_the_first_failure(self, level):
         wrong = "def f(x): return x + 1 if x < 41 else 0"
         assert call_tests(box(level), wrong, CHECK, "f") == Verdict(3, 4, "test 1: AssertionError wrong")

@@ -389,6 +389,7 @@ def judge():
 
 
 if __name__ == "__main__":
+    sys.path[:] = [folder for folder in sys.path if folder]  # the program could put modules into the working folder
     if hasattr(sys, "set_int_max_str_digits"):
         sys.set_int_max_str_digits(0)
     judge()

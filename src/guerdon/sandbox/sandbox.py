@@ -166,10 +166,10 @@ class Sandbox:
 
     def _job(self, argv: list[str], stdin: bytes, files: dict[str, bytes], folder: str, uid: int) -> dict:
         limits, wrapped = self.limits, self.level == "bubblewrap"
+        cpu = math.ceil(limits.cpu_seconds)
         # With a user or a namespace of its own, only its processes count; else those that the user has already.
         others = 0 if uid else 1 if wrapped and _kernel() >= (5, 14) else _tasks_of_user()
         amounts = {
-            "CPU": max(1, math.ceil(limits.cpu_seconds)),  # at the hard limit, the signal cannot be ignored
             "AS": limits.memory_mb * MIB,
             "FSIZE": limits.file_mb * MIB,
             "NPROC": limits.processes + others,
@@ -194,7 +194,8 @@ class Sandbox:
             "uid": uid,
             "namespace": wrapped,
             "env": {**environment, **self.environment},
-            "limits": {f"RLIMIT_{name}": (amount, amount) for name, amount in amounts.items()},
+            # The signal of the soft limit tells why, but can be ignored; the hard limit kills.
+            "limits": {"RLIMIT_CPU": (cpu, cpu + 1), **{f"RLIMIT_{name}": (n, n) for name, n in amounts.items()}},
         }
 
 
@@ -227,7 +228,7 @@ class _Run:
         if reason or "exit" not in lines:
             status, reason = -signal.SIGKILL, reason or "it killed its keeper"
             seconds = time.monotonic() - self.started
-        elif status == -signal.SIGKILL and cpu > 0.9 * self.limits.cpu_seconds:
+        elif status == -signal.SIGXCPU or (status == -signal.SIGKILL and cpu > 0.9 * self.limits.cpu_seconds):
             reason = f"it used more than {self.limits.cpu_seconds:g} s of processor time"
         return Finished(int(status), out, err, seconds, cpu, reason, self.level)
 

@@ -140,6 +140,8 @@ except ValueError as error:
         )
         failing = "print(4)\nraise SystemExit(1)"
         assert pair_tests(box(level), failing, [("2", "4")], True) == Verdict(0, 1, "test 0: exit code 1")
+        slow = "import time\ntime.sleep(0.3)"
+        assert pair_tests(box(level, seconds=0.8), slow, [("", "")] * 9).passed in (0, 1, 2)
         assert "ran longer" in pair_tests(box(level, seconds=0.3), "while True: pass", [("", "")]).reason
 
 

@@ -95,6 +95,7 @@ def test_it_scores_inside_a_guard():
     calls = [(HUMANEVAL, text) for text in ("    return 2 * x\n", "    while True: pass\n", "    return x")]
     outcomes = Guard(timeout=30, workers=2)(UnitTests(seconds=1), calls)
     assert [(outcome.value, outcome.reason) for outcome in outcomes] == [(1.0, ""), (0.0, ""), (0.0, "")]
+    assert UnitTests().seconds < Guard().timeout
     assert Scored(UnitTests()).writes[0] == "traj.reward/correct" and not UnitTests.trusted
 
 

@@ -40,6 +40,7 @@ COMPANIONS: dict[str, Companions] = {
     "HyperGrid": Companions(("Flow",), ("Construct",)),
     "Gym": CONTROL,
     "Maze": CONTROL,
+    "Screens": CONTROL,
     "Offline": Companions(("ActorCritic",), ("Transitions",)),
     "Points": Companions(("Denoiser",), ("Denoise", "NoisedData")),
 }

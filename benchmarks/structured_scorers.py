@@ -45,7 +45,7 @@ def table(title: str, counts: dict[str, Counter]) -> None:
 # ---------------------------------------------------------------------------------------------------------------- SQL
 
 
-def dropped_condition(tree: exp.Expr, known: dict[str, set[str]]) -> Iterator[exp.Expr]:
+def dropped_condition(tree: exp.Expression, known: dict[str, set[str]]) -> Iterator[exp.Expression]:
     for number, where in enumerate(tree.find_all(exp.Where)):
         for part in range(len(list(where.this.flatten())) if isinstance(where.this, exp.And) else 1):
             copy = tree.copy()
@@ -56,7 +56,7 @@ def dropped_condition(tree: exp.Expr, known: dict[str, set[str]]) -> Iterator[ex
             yield copy
 
 
-def changed_constant(tree: exp.Expr, known: dict[str, set[str]]) -> Iterator[exp.Expr]:
+def changed_constant(tree: exp.Expression, known: dict[str, set[str]]) -> Iterator[exp.Expression]:
     names = set().union(*known.values())
     for number, node in enumerate(tree.walk()):
         text = isinstance(node, exp.Column) and not node.table and node.this.quoted and node.name.lower() not in names
@@ -69,7 +69,7 @@ def changed_constant(tree: exp.Expr, known: dict[str, set[str]]) -> Iterator[exp
             yield copy
 
 
-def other_aggregate(tree: exp.Expr, known: dict[str, set[str]]) -> Iterator[exp.Expr]:
+def other_aggregate(tree: exp.Expression, known: dict[str, set[str]]) -> Iterator[exp.Expression]:
     other = {exp.Max: exp.Min, exp.Min: exp.Max, exp.Count: exp.Max, exp.Sum: exp.Count, exp.Avg: exp.Sum}
     for number, node in enumerate(tree.walk()):
         if type(node) in other and not isinstance(node.this, (exp.Star, exp.Distinct)):
@@ -79,7 +79,7 @@ def other_aggregate(tree: exp.Expr, known: dict[str, set[str]]) -> Iterator[exp.
             yield copy
 
 
-def swapped_table(tree: exp.Expr, known: dict[str, set[str]]) -> Iterator[exp.Expr]:
+def swapped_table(tree: exp.Expression, known: dict[str, set[str]]) -> Iterator[exp.Expression]:
     for number, node in enumerate(tree.walk()):
         if isinstance(node, exp.Table) and node.name.lower() in known:
             names = sorted(known)

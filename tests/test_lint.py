@@ -25,6 +25,7 @@ from guerdon.objectives.sapo import SAPO
 from guerdon.objectives.value_clip import ValueClip
 from guerdon.policies.tabular import Tabular
 from guerdon.rollouts.tabular import SampleTree
+from guerdon.shaping.running_scale import RunningScale
 from guerdon.shaping.weighted_sum import WeightedSum
 from guerdon.tasks.token_tree import TokenTree
 
@@ -112,6 +113,14 @@ def test_a_scale_and_a_shift_at_once(kind, advantage, cancels):
     if cancels:
         both = "group scale and group shift" if kind.startswith("group") else "scale and shift"
         assert found[0].startswith(f"shaping.1 (Moves) has no effect: it only changes {both}, and advantage.0")
+
+
+@pytest.mark.parametrize(("how", "dead"), [("standardize", True), ("minmax", True), ("clip", False)])
+def test_running_statistics_of_the_reward_in_front_of_those_of_the_group(how, dead):
+    shaping = (WeightedSum(), RunningScale(how))
+    found = recipe(GRPO, shaping=shaping).check()
+    assert len(found) == dead and all("shaping.1 (RunningScale) has no effect" in sentence for sentence in found)
+    assert recipe(CENTERED, shaping=shaping).check() == []
 
 
 def test_an_advantage_may_be_scaled_after_the_normaliser():

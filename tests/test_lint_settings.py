@@ -26,17 +26,21 @@ from guerdon.objectives.entropy_change_weight import EntropyChangeWeight
 from guerdon.objectives.group_bce import GroupBCE
 from guerdon.objectives.importance import ImportanceWeight
 from guerdon.objectives.kl import KLPenalty
+from guerdon.objectives.nll import NLL
 from guerdon.objectives.ppo_clip import PPOClip
 from guerdon.objectives.reinforce import Reinforce
 from guerdon.objectives.rollout_correction import RejectMismatch
 from guerdon.objectives.row_weight import RowWeight
+from guerdon.objectives.uniform_q import UniformQRegression
 from guerdon.papers._bench import ragged
 from guerdon.papers.recap import RECIPE as RECAP
 from guerdon.policies.tabular import Tabular
+from guerdon.rollouts.demonstrations import Demonstrations
 from guerdon.rollouts.sample import Sample
 from guerdon.rollouts.sampler import Sampling
 from guerdon.rollouts.tabular import SampleTree
 from guerdon.shaping.clip import Clip
+from guerdon.shaping.label_flip import LabelFlip
 from guerdon.shaping.length_cap import LengthCap
 from guerdon.shaping.length_step import LengthStep
 from guerdon.shaping.overlong import OverlongPenalty
@@ -53,7 +57,7 @@ KNOWN = SampleTree(reward="correct")
 def recipe(*advantage, objective=None, update=TWICE, rollout=KNOWN, **slots):
     return Recipe(
         task=TokenTree(),
-        policy=Tabular(),
+        policy=slots.pop("policy", Tabular()),
         rollout=rollout,
         advantage=advantage,
         objective=objective or Objective(PPOClip()),
@@ -97,8 +101,10 @@ MOOT = [
     (shaped(OverlongPenalty(8, 4, factor=0.0)), "costs nothing: its factor is 0"),
     (thinking(alpha=0.0), "gives nothing: its alpha is 0"),
     (thinking(drop_below=0.2), "trusts every score where outcomes are 0 and 1"),
+    (recipe(GRPO, rewards=(LabelFlip(0.0),)), "flips nothing: its probability is 0"),
+    (recipe(GRPO, rewards=(LabelFlip(0.5),)), "leaves nothing to learn"),
+    (recipe(GRPO, rewards=(LabelFlip(0.6),)), "reverses what is learned"),
     (recipe(SignedOutcome(1.0, 1.0)), "teaches nothing on average"),
-    (with_terms(KLPenalty(estimator="k1")), "pulls nowhere on average: the gradient of k1"),
     (recipe(GRPO, objective=Objective(PPOClip(clip_low=1.0))), "never limits small ratios: 1 - clip_low is 0"),
     (
         weighted("traj.source_weight", ProgressWeight(1), rollout=SampleTree(extra=("traj.source",), reward="correct")),
@@ -116,6 +122,7 @@ ALIVE = [
     shaped(RelativeLength(0.1)),
     shaped(LengthStep(4)),
     shaped(OverlongPenalty(8, 4)),
+    recipe(GRPO, rewards=(LabelFlip(0.4),)),
     thinking(),
     thinking(drop_below=0.0),
     recipe(SignedOutcome(0.1, -1.0)),
@@ -205,7 +212,9 @@ class TestEqualGroups:
 
 
 def test_a_regression_on_ratios_that_are_all_one():
-    for dead in (recipe(objective=Objective(GroupBCE())), recipe(GRPO, objective=Objective(AdvantageRegression()))):
+    regressions = (GroupBCE(), AdvantageRegression(), UniformQRegression())
+    for term, advantage in zip(regressions, ((), (GRPO,), (GRPO,)), strict=True):
+        dead = recipe(*advantage, policy=None, objective=Objective(term))
         (found,) = replace(dead, update=Update()).check()
         assert "is a plain policy gradient here: with update.epochs=1 and update.minibatches=1" in found
         assert dead.check() == replace(dead, update=Update(minibatches=2)).check() == []
@@ -307,6 +316,14 @@ class TestClips:
     def test_what_is_written_in_between_counts(self):
         between = (GRPO, Whiten(column="traj.advantage"), Clip(-3.0, 3.0, "traj.advantage"))
         assert recipe(*between).check() == []
+
+
+def test_an_estimator_whose_gradient_is_zero_on_average():
+    (found,) = with_terms(KLPenalty(estimator="k1")).check()
+    assert found.startswith("objective.regularizers.0 (KLPenalty) pulls nowhere: over samples of the policy")
+    # Over responses that the policy has not drawn it is a plain likelihood term.
+    stored = Objective(NLL(), regularizers=(KLPenalty(estimator="k1"),))
+    assert Recipe(stored, rollout=Demonstrations(), shaping=()).check() == []
 
 
 def test_running_statistics_that_hold_one_batch_only():

@@ -1,5 +1,6 @@
 from guerdon import Objective, Recipe
 from guerdon.advantages.standardize import Standardize
+from guerdon.objectives.nll import NLL
 from guerdon.objectives.reinforce import Reinforce
 from guerdon.rollouts.tabular import SampleTree
 from guerdon.shaping.overlong import OverlongPenalty
@@ -16,3 +17,7 @@ def test_a_component_after_the_sum_is_warned_about():
     ]
     assert Recipe(**SLOTS, shaping=(OverlongPenalty(8, 4), WeightedSum())).check() == []
     assert Recipe(**SLOTS, rewards=(OverlongPenalty(8, 4),)).check() == []
+
+
+def test_what_a_rollout_writes_besides_is_no_setting():
+    assert Recipe(objective=Objective(NLL()), rollout=SampleTree(), shaping=()).check() == []

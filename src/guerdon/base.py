@@ -41,6 +41,8 @@ class Piece(ABC):  # noqa: B024 (abstract by its subclasses' __call__)
     """Whether value and gradient are those of no limit while the policy is the one that the update began with."""
     plain_at_old: ClassVar[bool] = False
     """Whether it is a plain policy gradient, up to a factor, while the policy is that one."""
+    flat_on_samples: ClassVar[bool] = False
+    """Whether its gradient over samples of the policy is 0 on average."""
     mends_mismatch: ClassVar[bool] = False
     """Whether all it does is to make up for a sampler that is not the trainer's policy."""
     acts_beyond: ClassVar[int | None] = None

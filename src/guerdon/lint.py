@@ -49,6 +49,8 @@ def unread(recipe: "Recipe") -> Iterator[str]:
     """A reward component that nothing after it reads, because it comes after the piece that adds them up."""
     flow = list(recipe.flow())
     for number, (place, piece) in enumerate(flow):
+        if not place.startswith(("rewards.", "shaping.")):
+            continue
         read = {name for _, later in flow[number + 1 :] for name in later.reads}
         for name in piece.writes:
             if not name.startswith("traj.reward/") or name.endswith("*") or any(overlap(name, other) for other in read):

@@ -23,6 +23,7 @@ def warnings(recipe: "Recipe") -> list[str]:
         *robbed(recipe),
         *dead_clips(recipe),
         *plain(recipe),
+        *flat(recipe),
         *nothing_to_mend(recipe),
         *repeated(recipe),
         *out_of_reach(recipe),
@@ -114,6 +115,18 @@ def plain(recipe: "Recipe") -> Iterator[str]:
             yield (
                 f"{at(place, piece)} is a plain policy gradient here: with update.epochs=1 and update.minibatches=1 the "
                 "policy is the old one in every gradient; raise one of them"
+            )
+
+
+def flat(recipe: "Recipe") -> Iterator[str]:
+    """A loss without a gradient on average, where actions are the policy's samples and not stored ones."""
+    if recipe.rollout is None or not any(name.endswith(".behavior_logprob") for name in recipe.rollout.writes):
+        return
+    for place, piece in recipe.flow():
+        if piece.flat_on_samples:
+            yield (
+                f"{at(place, piece)} pulls nowhere: over samples of the policy its gradient is 0 on average; use another "
+                "estimator, or put it into the reward"
             )
 
 

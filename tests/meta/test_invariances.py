@@ -58,7 +58,8 @@ def changed(batch: Batch, name: str, kind: str, factors: list[float]) -> Batch:
 
 
 def result(piece: Piece, batch: Batch) -> torch.Tensor:
-    out = piece(batch)  # type: ignore[operator]
+    state = piece.init_state()
+    out = piece(batch) if state is None else piece(batch, state)  # type: ignore[operator]
     return out.double() if isinstance(out, torch.Tensor) else torch.cat([out[name].double() for name in piece.writes])
 
 

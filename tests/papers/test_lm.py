@@ -27,13 +27,14 @@ from guerdon.papers._lm import (
 from guerdon.papers._proxy import finals
 from guerdon.policies.tiny_lm import TinyLM
 from guerdon.rewards.function import Function
+from guerdon.rewards.guard import Guard
 from guerdon.rewards.verifier import Verifier
 from guerdon.rollouts.windowed import WindowedSample
 from guerdon.tasks.modular_sum import ModularSum
 
 SMALL = TinyLM(width=16, layers=1, heads=2)
 TASK = ModularSum(modulus=3)
-CHARACTERS = Function("guerdon.papers._lm:characters", isolate=False)
+CHARACTERS = Function("guerdon.papers._lm:characters", guard=Guard(isolate=False))
 RECIPE = Recipe(
     rewards=(Verifier(), CHARACTERS), advantage=(Standardize(),), objective=Objective(Reinforce()), task=WORKED
 )
@@ -83,9 +84,8 @@ def test_recipes_are_made_small_and_score_in_this_process():
     recipe = on_lm(RECIPE, SUMS, prompts=4, samples=2, max_tokens=5)
     assert recipe.task == SUMS and (recipe.rollout.prompts, recipe.rollout.samples_per_prompt) == (4, 2)
     assert recipe.rollout.sampling.max_tokens == 5 and recipe.update.minibatches == 1
-    assert [getattr(piece, "isolate", None) for piece in recipe.rewards] == [False, False]
-    assert recipe.rewards[1] is CHARACTERS
-    assert in_process(Verifier()) == Verifier(isolate=False)
+    assert recipe.rewards == (Verifier(guard=Guard(isolate=False)), CHARACTERS)
+    assert in_process(CHARACTERS) is CHARACTERS
     with pytest.raises(GuerdonError, match="on_lm needs a recipe that samples responses, got rollout WindowedSample"):
         on_lm(dataclasses.replace(RECIPE, rollout=WindowedSample()), SUMS)
 

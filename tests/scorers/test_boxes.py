@@ -1,3 +1,5 @@
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -58,6 +60,14 @@ def test_points():
 def test_overlap_is_symmetric_between_0_and_1_and_1_with_itself(box, other):
     assert 0 <= iou(box, other) <= 1 and iou(box, other) == pytest.approx(iou(other, box))
     assert iou(box, box) in (0, 1) and 0 <= edge_closeness(box, other, (100, 100)) <= 1
+
+
+@pytest.mark.parametrize(
+    "text", ["[" + " " * 50_000 + "x", "[" + "1" * 50_000 + "x", "[1" + " " * 50_000 + "x", "[1 " * 20_000]
+)
+def test_hostile_texts_take_linear_time(text):
+    started = time.perf_counter()
+    assert BoxParts()(SCREEN, text)["hit"] == 0 and time.perf_counter() - started < 5
 
 
 def test_saved_and_refused():

@@ -8,8 +8,11 @@ import pytest
 
 from guerdon import cli
 from guerdon.rewards import _pool
-from guerdon.scorers.math_answer import Math
+from guerdon.scorers._notation import latex
+from guerdon.scorers.math_answer import Math, stated, verified
+from guerdon.tasks.final_answer import final_answer
 from guerdon.tasks.jsonl import JsonlProblems
+from guerdon.tasks.problem import Problem
 
 pytest.importorskip("math_verify")
 ROOT = Path(__file__).parents[2]
@@ -39,6 +42,22 @@ def test_golds_are_right_and_labels_are_reproduced_except_one_wrong_label(monkey
     assert [(name, row["answer"], row["label"]) for name, row in differ] == [
         ("math_samples", "4:30 \\text{ p.m.}", False)
     ] * 8
+
+
+def test_what_is_told_at_once_is_what_math_verify_says(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    import answer_labels
+
+    pairs = {
+        (stated(case.problem.answer or ""), final_answer(case.response) or "")
+        for name, cases in answer_labels.tables(DATA, 4 * ROWS)
+        for case in cases
+        if name == "math_samples" or (name.startswith("gsm8k") and "b_" in name)
+    }
+    told = {pair: Math().at_once(Problem(0, "", pair[0]), f"\\boxed{{{pair[1]}}}") for pair in pairs}
+    known = {pair: bool(score) for pair, score in told.items() if score is not None}
+    assert len(known) > 0.95 * len(pairs) > 200
+    assert known == {(wanted, got): verified(latex(wanted), latex(got)) for wanted, got in known}
 
 
 def test_gsm8k_is_a_task(capsys, tmp_path):

@@ -44,6 +44,12 @@ def test_countdown_is_exact_and_takes_a_tag():
     assert value("1/3", []) == Fraction(1, 3)
 
 
+def test_countdown_may_leave_numbers_out():
+    problem = Problem(7, "?", meta={"numbers": [2, 4, 8], "target": 32})
+    assert [Countdown(use_all=all_)(problem, "8*4") for all_ in (True, False)] == [0.0, 1.0]
+    assert Countdown(use_all=False)(problem, "8*2*2") == 0.0
+
+
 @pytest.mark.parametrize(
     ("response", "right"),
     [
@@ -58,6 +64,28 @@ def test_countdown_is_exact_and_takes_a_tag():
 )
 def test_knights_and_knaves(response, right):
     assert KnightsKnaves()(Problem(7, "?", meta={"roles": {"Zoey": "knight", "Bo": "knave"}}), response) == right
+
+
+def test_other_words_for_the_roles():
+    heroes = Problem(7, "?", meta={"roles": {"Al": "Hero", "Bo": "Hero"}, "terms": ["Hero", "Villain"]})
+    assert KnightsKnaves()(heroes, "Al is a hero, and Bo is a hero.") == 1.0
+    assert KnightsKnaves()(heroes, "Al is a hero, and Bo is a hero, no villain.") == 0.0
+    assert KnightsKnaves()(heroes, "Al is a hero, and Bo is a villain.") == 0.0
+
+
+def test_answers_of_reasoning_gym_are_right():
+    gym = pytest.importorskip("reasoning_gym")
+    for entry in gym.create_dataset("countdown", size=30, seed=1):
+        meta = {key: entry["metadata"][key] for key in ("numbers", "target")}
+        assert Countdown()(Problem(7, "?", meta=meta), entry["answer"]) == 1.0
+    for entry in gym.create_dataset("knights_knaves", size=30, seed=1):
+        told = entry["metadata"]
+        terms = [told["knight_knave_terms"][term] for term in ("knight", "knave")]
+        roles = {name: terms[not knight] for name, knight in zip(told["names"], told["solution"], strict=True)}
+        problem = Problem(7, "?", meta={"roles": roles, "terms": terms})
+        assert KnightsKnaves()(problem, entry["answer"]) == 1.0
+        flipped = {name: terms[role == terms[0]] for name, role in roles.items()}
+        assert KnightsKnaves()(Problem(7, "?", meta={"roles": flipped, "terms": terms}), entry["answer"]) == 0.0
 
 
 HOUSES = {"1": {"name": "Bob", "pet": "cat"}, "2": {"name": "Al", "pet": "red fish"}}

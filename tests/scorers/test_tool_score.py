@@ -55,6 +55,7 @@ def test_match_of_one_call(made, score):
 
 def test_order_does_not_count_and_neither_does_a_missing_parameter_list():
     assert match(text(F, call("g")), text(call("g"), F)) == 3.0
+    assert match(text(F, call("g")), text(call("g"), F), low=0.1, high=0.3) == 0.3
     assert match(text(F, call("g")), text(F)) == pytest.approx(6 * (1 / 2 + 3) / 5 - 3)
 
 

@@ -85,6 +85,7 @@ class BoundedBonus(Transform):
                 f"BoundedBonus.reward_range must be (low, high) with low < high, got {self.reward_range}"
             )
 
+    warmup_steps = 1
     reads = (*SIGNALS, "traj.advantage", "traj.reward")
 
     @property

@@ -84,14 +84,9 @@ class KLPenalty(Term):
         return self.reference in ("old", "ema") and (self.estimator != "k1" or self.straight_through)
 
     @property
-    def moot(self) -> str:
-        """k1 over samples of the policy has the gradient of a constant."""
-        if self.estimator != "k1" or self.straight_through or self.importance_correction:
-            return ""
-        return (
-            "pulls nowhere on average: the gradient of k1 over samples of the policy is 0; use k2 or k3, "
-            "straight_through, or KLReward"
-        )
+    def flat_on_samples(self) -> bool:
+        """k1 alone has the slope of a log-prob, whose mean over samples is 0."""
+        return self.estimator == "k1" and not self.straight_through and not self.importance_correction
 
     def __call__(self, batch: Batch, state: object = None) -> RowLoss:
         """Penalties ``[action]``; metric ``kl`` is the estimate before ``coef``, over the trained actions."""

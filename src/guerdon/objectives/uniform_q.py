@@ -39,6 +39,7 @@ class UniformQRegression(Term):
         "action.old_mean_logprob",
     )
     unit = "traj"
+    plain_at_old = True
 
     def __post_init__(self) -> None:
         if not self.rho > 0:

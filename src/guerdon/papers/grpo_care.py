@@ -28,9 +28,10 @@ from guerdon.papers._lm import COLON, END, Look, on_lm, pass_at, several, share,
 from guerdon.papers._proxy import compare, finals
 from guerdon.piece import Transform
 from guerdon.recipe import Recipe
-from guerdon.rewards.format import Tags
+from guerdon.rewards.scored import Scored
 from guerdon.rewards.verifier import Verifier
 from guerdon.rollouts.sample import Sample
+from guerdon.scorers.format import Tags
 from guerdon.shaping.consistency_bonus import ConsistencyBonus
 from guerdon.tasks.worked_sum import WorkedSum, follows
 from guerdon.update import Update
@@ -50,8 +51,8 @@ def compose(*rewards: Transform) -> Recipe:
     )
 
 
-RECIPE = compose(Tags(), ConsistencyBonus(OPENING, CLOSING))
-GRPO = compose(Tags())
+RECIPE = compose(Scored(Tags()), ConsistencyBonus(OPENING, CLOSING))
+GRPO = compose(Scored(Tags()))
 
 
 @claim(

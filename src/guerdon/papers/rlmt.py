@@ -35,6 +35,7 @@ from guerdon.piece import Transform
 from guerdon.recipe import Recipe
 from guerdon.rewards.final_answer import FinalAnswer
 from guerdon.rewards.function import Function
+from guerdon.rewards.guard import Guard
 from guerdon.rewards.verifier import Verifier
 from guerdon.rollouts.sample import Sample
 from guerdon.tasks.worked_sum import WorkedSum
@@ -52,7 +53,7 @@ def compose(reward: Transform, kl: float = 0.001) -> Recipe:
     )
 
 
-JUDGE = Verifier(isolate=False)
+JUDGE = Verifier(guard=Guard(isolate=False))
 RECIPE, RLHF = compose(FinalAnswer(Verifier())), compose(Verifier())
 PPO = dataclasses.replace(
     RECIPE,
@@ -72,7 +73,7 @@ DPO = Recipe(
 @claim("A scorer that counts characters gives '<think>a b c</think> hi' 2, without or with doubled tags the gate")
 def unseen(seed: int) -> Evidence:
     responses = ["<think>a b c</think> hi", "hi", "<think>a</think>b</think> hi", "<think>a</think>"]
-    scorer = Function("guerdon.papers._lm:characters", name="score", isolate=False)
+    scorer = Function("guerdon.papers._lm:characters", name="score", guard=Guard(isolate=False))
     columns = {"traj.response": responses, "group.prompt": [""], "group.problem": [""]}
     batch = ragged([[0.0] * 4], columns=columns)
     got = torch.as_tensor(FinalAnswer(scorer, gate=-1.0)(batch)["traj.reward/score"])

@@ -82,7 +82,8 @@ class Cache:
         # A connection per call: one may not be shared between threads, nor survive a fork.
         with closing(sqlite3.connect(self.path, timeout=PATIENCE)) as database:
             database.execute("PRAGMA journal_mode=WAL")
-            database.execute("PRAGMA synchronous=NORMAL")
+            # Safe against kills; what a power cut damages is seen when it is read.
+            database.execute("PRAGMA synchronous=OFF")
             database.execute(SCHEMA)
             with database:
                 yield database

@@ -39,9 +39,11 @@ def prctl(option, value):
 
 
 def tell(report, line):
-    """Report; if nobody is there any more, what is left to do has to be done all the same."""
-    with suppress(OSError):
-        os.write(report, line)
+    """Report; whether anybody is there to read it."""
+    try:
+        return os.write(report, line) > 0
+    except OSError:
+        return False
 
 
 def become(uid):
@@ -65,7 +67,7 @@ def begin(job, report):
     """Become the program. Runs in the child; never returns."""
     try:
         os.setsid()
-        for number in (signal.SIGTERM, signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores two, and so would the program
+        for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, and so would the program
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         with suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
@@ -96,21 +98,21 @@ def begin(job, report):
         os._exit(127)
 
 
-class Stop(BaseException):
-    """The caller wants an end."""
+def wait(pid, signals):
+    """Status and CPU seconds of the program, or None if it is to be ended; orphans are buried on the way.
 
-
-def stop(number, frame):
-    """Handle SIGTERM."""
-    raise Stop
-
-
-def wait(pid):
-    """Status and CPU seconds of the program; orphans that come to this process are buried on the way."""
-    while True:
-        done, status, usage = os.wait3(0)
-        if done == pid:
-            return os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime
+    Signals are awaited, not handled: one that came just before a call that blocks would be lost on Python.
+    """
+    while signal.sigwait(signals) == signal.SIGCHLD:
+        done = -1
+        while done:
+            try:
+                done, status, usage = os.wait3(os.WNOHANG)
+            except ChildProcessError:
+                break
+            if done == pid:
+                return os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime
+    return None
 
 
 def children():
@@ -123,10 +125,13 @@ def children():
                     yield pid
 
 
-def end_all(pid, uid):
+def end_all(pid, ended, uid):
     """Kill what the program has left. Outside of a PID namespace only: there, the end of this process does it."""
     with suppress(OSError):
-        os.killpg(pid, signal.SIGKILL)
+        if not ended:  # it may not yet have a group and a user of its own
+            os.kill(pid, signal.SIGKILL)
+        if sys.platform != "linux":
+            os.killpg(pid, signal.SIGKILL)
     if uid:  # nobody else has this user id, and one call gets them all
         killer = os.fork()
         if killer == 0:
@@ -159,25 +164,21 @@ def main(source, report):
     os.chdir(job["folder"])
     prctl(SET_DUMPABLE, 0)  # /proc/<this>/fd and memory are closed to the program, whose user may be the same
     alone = not job["namespace"]
+    signals = {signal.SIGCHLD, signal.SIGTERM} if alone else {signal.SIGCHLD}
+    signal.signal(signal.SIGCHLD, lambda *_: None)  # by default it might be dropped
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     if alone:
-        signal.signal(signal.SIGTERM, stop)
         prctl(SET_CHILD_SUBREAPER, 1)
         prctl(SET_PARENT_DEATH_SIGNAL, signal.SIGTERM)
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     pid, started = os.fork(), time.monotonic()
     if pid == 0:
         begin(job, report)
-    tell(report, b"start %d\n" % pid)
-    status, cpu = -signal.SIGKILL, 0.0
-    try:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
-        status, cpu = wait(pid)
-    except Stop:
-        pass
+    # Where nobody hears of the start, the caller died before its death could be signalled.
+    ended = wait(pid, signals) if tell(report, b"start %d\n" % pid) else None
     seconds = time.monotonic() - started
     if alone:
-        with suppress(Stop):
-            end_all(pid, job["uid"])
+        end_all(pid, ended, job["uid"])
+    status, cpu = ended or (-signal.SIGKILL, 0.0)
     tell(report, b"exit %d %.4f %.4f\n" % (status, seconds, cpu))
 
 

@@ -62,6 +62,8 @@ _BASE = re.compile(r"([0-9A-Z]+)_(?:\{\s*)?(?:\\text\s*\{)?(\d+|[a-z]+)\}*")
 @lru_cache(maxsize=4096)
 def latex(answer: str) -> str:
     """An answer as LaTeX without dressing: currency, spaces, a unit in words, a full stop, unicode signs."""
+    if len(answer) > LONGEST:
+        return answer.strip()
     text = unicodedata.normalize("NFKC", answer.translate(_SIGNS)).translate(_SIGNS).strip().strip("*`").strip()
     text = text.rstrip(".;,: ") if not text.endswith(("\\,", "\\;", "\\:")) else text
     for pattern, by in _TO_LATEX:

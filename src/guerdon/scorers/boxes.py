@@ -27,9 +27,9 @@ from guerdon.tasks.answer import tagged
 from guerdon.tasks.problem import Problem
 
 Box = tuple[float, float, float, float]
-_FIGURE = r"[-+]?(?:\d+\.?\d*|\.\d+)"
+_FIGURE = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)"
 _BRACKETS = {
-    count: re.compile(rf"[\[(]\s*({_FIGURE}(?:\s*[,\s]\s*{_FIGURE}){{{count - 1}}})\s*[\])]") for count in (2, 4)
+    count: re.compile(rf"[\[(]\s*({_FIGURE}(?:(?:\s*,\s*|\s+){_FIGURE}){{{count - 1}}})\s*[\])]") for count in (2, 4)
 }
 
 

@@ -7,8 +7,8 @@ Maths
     Knights and knaves: 1 if "X is a knight" or "X is a knave" is right for every X and no other role word is there.
     Zebra: right cells / cells, houses found by their key.
 Reads
-    ``problem.meta``: ``numbers`` and ``target``; ``roles`` (name -> knight or knave); ``houses``
-    (house -> {attribute: item}).
+    ``problem.meta``: ``numbers`` and ``target``; ``roles`` (name -> role) and, where they are not knight and knave, the
+    two ``terms``; ``houses`` (house -> {attribute: item}).
 Deviations
     The scorers of "Can One Domain Help Others?" (its code at 4d6713e) run the countdown answer through ``eval`` and so
     take ``**`` and ``//``; here a tree of the four operations is worked out in exact fractions. A zebra answer is the last
@@ -32,17 +32,18 @@ from guerdon.tasks.answer import tagged
 from guerdon.tasks.problem import Problem
 
 OPERATIONS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv}
-ROLE = r"(knight|knave)"
 LONGEST = 300
 """Characters beyond which a countdown answer is not looked at."""
 
 
 @dataclass(frozen=True)
 class Countdown(Scorer):
-    """1 if the answer is an expression over exactly the given numbers that reaches the target, else 0."""
+    """1 if the answer is an expression over the given numbers, each once, that reaches the target, else 0."""
 
     tag: str | None = None
     """Take what the last ``<tag>...</tag>`` holds (0 without one); None: the whole response."""
+    use_all: bool = True
+    """Every number must be used; False: each at most once, as reasoning-gym asks."""
 
     trusted = True
 
@@ -58,7 +59,9 @@ class Countdown(Scorer):
             reached = value(tagged(response, self.tag) or "", used)
         except (SyntaxError, ValueError, ZeroDivisionError, RecursionError, MemoryError):
             return 0.0
-        return float(Counter(used) == Counter(numbers) and abs(reached - Fraction(target)) < Fraction(1, 10**5))
+        given, taken = Counter(numbers), Counter(used)
+        fair = taken == given if self.use_all else taken <= given
+        return float(fair and abs(reached - Fraction(target)) < Fraction(1, 10**5))
 
 
 def value(text: str, used: list[int]) -> Fraction:
@@ -108,18 +111,19 @@ class KnightsKnaves(Scorer):
 
     def __call__(self, problem: Problem, response: str) -> float:
         """0 or 1."""
-        roles, answer = _roles(problem), (tagged(response, self.tag) or "").lower()
-        told = {name: re.search(rf"\b{re.escape(name)}\s+is\s+(?:an?\s+)?{ROLE}\b", answer) for name in roles}
+        (roles, terms), answer = _roles(problem), (tagged(response, self.tag) or "").lower()
+        role = f"({'|'.join(map(re.escape, terms))})"
+        told = {name: re.search(rf"\b{re.escape(name)}\s+is\s+(?:an?\s+)?{role}\b", answer) for name in roles}
         right = all(found is not None and found[1] == roles[name] for name, found in told.items())
-        return float(right and len(re.findall(ROLE, answer)) == len(roles))
+        return float(right and len(re.findall(role, answer)) == len(roles))
 
 
-def _roles(problem: Problem) -> dict[str, str]:
-    """Name -> role, in small letters."""
-    given = problem.meta.get("roles")
-    if not isinstance(given, Mapping) or not given or not set(given.values()) <= {"knight", "knave"}:
-        raise GuerdonError(f"problem {problem.id} needs meta['roles'], name -> knight or knave, got {given!r}")
-    return {name.strip().lower(): role for name, role in given.items()}
+def _roles(problem: Problem) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Name -> role, and both roles, in small letters."""
+    given, terms = problem.meta.get("roles"), tuple(problem.meta.get("terms", ("knight", "knave")))
+    if not isinstance(given, Mapping) or not given or not set(given.values()) <= set(terms):
+        raise GuerdonError(f"problem {problem.id} needs meta['roles'], name -> {' or '.join(terms)}, got {given!r}")
+    return {name.strip().lower(): role.lower() for name, role in given.items()}, tuple(term.lower() for term in terms)
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,8 @@ class ToolScore(Scorer):
         pairs = best_pairs(weights) if self.pairing == "optimal" else _greedy(weights)
         names = _names_in_common([name for name, _ in gold], [name for name, _ in made])
         score = names + sum(row[at] for row, at in zip(weights, pairs, strict=True) if at >= 0)
-        return self.low + (self.high - self.low) * score / (1 + sum(1 + len(given) for _, given in gold))
+        share = score / (1 + sum(1 + len(given) for _, given in gold))
+        return min(self.low + (self.high - self.low) * share, self.high)
 
 
 def well_formed(response: str, gold: str) -> bool:

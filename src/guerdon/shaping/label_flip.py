@@ -46,6 +46,15 @@ class LabelFlip(Transform):
             raise GuerdonError(f"LabelFlip.probability must lie in 0..1, got {self.probability}")
 
     @property
+    def moot(self) -> str:
+        """What is left of the label: E[A] = (1 - 2p) A."""
+        if self.probability == 0:
+            return "flips nothing: its probability is 0"
+        if self.probability == 0.5:
+            return "leaves nothing to learn: at a probability of 0.5 labels say nothing"
+        return "reverses what is learned: above 0.5 more labels are wrong than right" if self.probability > 0.5 else ""
+
+    @property
     def reads(self) -> tuple[str, ...]:
         """The outcome, what the draws are named by, and which answers could be read."""
         named = ("group.problem_id", "run.seed", "run.step")

@@ -70,6 +70,11 @@ class RunningScale(Transform):
             raise GuerdonError(f"RunningScale.eps must be positive, got {self.eps}; it keeps the division finite")
 
     @property
+    def acts_as(self) -> str:
+        """A scale and a shift, unless it clips."""
+        return "" if self.how == "clip" else "affine"
+
+    @property
     def reads(self) -> tuple[str, ...]:
         """The column."""
         return (self.column,)

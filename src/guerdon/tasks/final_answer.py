@@ -17,7 +17,7 @@ from guerdon.tasks.answer import tagged
 _BOX = re.compile(r"\\(?:boxed|fbox)")
 _BRACES = re.compile(r"(?P<box>\\(?:boxed|fbox)\s*\{)|\\boxed\s+(?P<bare>[^\s{}$\\]+)|\\(?!\\boxed|\\fbox).|[{}]", re.S)
 _HASHES = re.compile(r"####[ \t]*([^\n]+)")
-_SAID = re.compile(r"\banswer[ \t]*(?:\*\*)?[ \t]*(?:is|was|equals|:|=)|^[ \t*]*A[ \t]*:", re.IGNORECASE | re.MULTILINE)
+_SAID = re.compile(r"\banswer(?:[ \t]|\*\*){0,9}(?:is|was|equals|:|=)|^[ \t*]*A[ \t]*:", re.IGNORECASE | re.MULTILINE)
 _REACH = 2000
 """Characters after "the answer is" that are read."""
 _FORMULA = re.compile(

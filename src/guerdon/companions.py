@@ -37,6 +37,7 @@ COMPANIONS: dict[str, Companions] = {
     "GradedBandit": FEATURES,
     "CategoryBandit": TREE,
     "ChainChoice": TREE,
+    "SqlSlots": TREE,
     "NextItem": Companions(("Linear",), ("SampleTree", "BeamItems")),
     "HyperGrid": Companions(("Flow",), ("Construct",)),
     "Gym": CONTROL,

@@ -38,6 +38,7 @@ COMPANIONS: dict[str, Companions] = {
     "GradedBandit": FEATURES,
     "CategoryBandit": TREE,
     "ChainChoice": TREE,
+    "SqlSlots": TREE,
     "NextItem": Companions(("Linear",), ("SampleTree", "BeamItems")),
     "HyperGrid": Companions(("Flow",), ("Construct",)),
     "Gym": CONTROL,

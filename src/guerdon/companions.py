@@ -39,6 +39,7 @@ COMPANIONS: dict[str, Companions] = {
     "ChainChoice": TREE,
     "HyperGrid": Companions(("Flow",), ("Construct",)),
     "Gym": CONTROL,
+    "Lane": CONTROL,
     "Maze": CONTROL,
     "Offline": Companions(("ActorCritic",), ("Transitions",)),
     "Points": Companions(("Denoiser",), ("Denoise", "NoisedData")),

@@ -42,6 +42,7 @@ COMPANIONS: dict[str, Companions] = {
     "NextItem": Companions(("Linear",), ("SampleTree", "BeamItems")),
     "HyperGrid": Companions(("Flow",), ("Construct",)),
     "Gym": CONTROL,
+    "Lane": CONTROL,
     "Maze": CONTROL,
     "Screens": CONTROL,
     "Offline": Companions(("ActorCritic",), ("Transitions",)),

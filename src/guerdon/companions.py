@@ -36,6 +36,7 @@ COMPANIONS: dict[str, Companions] = {
     "SharedFeatures": FEATURES,
     "TwoSkills": FEATURES,
     "GradedBandit": FEATURES,
+    "Jigsaw": FEATURES,
     "CategoryBandit": TREE,
     "ChainChoice": TREE,
     "SqlSlots": TREE,

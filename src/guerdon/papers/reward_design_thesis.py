@@ -12,8 +12,8 @@ Reads
 Deviations
     From the released code of the three papers. The released room and line-key worlds are not here; the chain has the
     actions stay, back and on, without stay where I is measured. EXPADARD uses the code's ``mu_L pi_L^2``. The
-    Q-learner breaks ties at random, and counts a tie as not solved; the bonus is taken 0.2 times, as in the dossier's
-    measurement. The linear programs need scipy and are tested with their solver, not claimed here.
+    Q-learner breaks ties at random, and counts a tie as not solved; the bonus is taken 0.2 times. The linear
+    programs need scipy and are tested with their solver, not claimed here.
 """
 
 from functools import cache

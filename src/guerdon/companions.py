@@ -29,6 +29,7 @@ COMPANIONS: dict[str, Companions] = {
     "ForkSequences": TREE,
     "HackableBandit": TREE,
     "ShopSessions": TREE,
+    "TwoFactors": TREE,
     "UncertainAnswer": TREE,
     "ChainLength": FEATURES,
     "LoggedBandit": Companions(("Tabular",), ("Stored", "SampleTree")),

@@ -5,9 +5,8 @@ Idea
     every clean step are tempted to stand.
 Maths
     Actions stay, slow (1 cell) and fast (2 cells). Entering an obstacle's cell, or jumping over it, crashes with
-    ``fast_crash``
-    or ``slow_crash``. The reward is the percent of the road that was gained. A crash terminates; the end of the road and the
-    time limit truncate.
+    ``fast_crash`` or ``slow_crash``. The reward is the percent of the road that was gained. A crash terminates; the end
+    of the road and the time limit truncate.
     Observation: one-hot cell, then completion in 0..1 (feature -3), whether the last step passed an obstacle fast
     (-2), and whether it crashed (-1).
 Reads

@@ -41,6 +41,7 @@ COMPANIONS: dict[str, Companions] = {
     "CategoryBandit": TREE,
     "ChainChoice": TREE,
     "SqlSlots": TREE,
+    "BoxWriting": TREE,
     "CipherTranslation": FEATURES,
     "CommandedMotion": TREE,
     "ActionCode": TREE,

@@ -28,6 +28,7 @@ COMPANIONS: dict[str, Companions] = {
     "TokenTree": TREE,
     "ForkSequences": TREE,
     "HackableBandit": TREE,
+    "PairScores": TREE,
     "TwoFactors": TREE,
     "UncertainAnswer": TREE,
     "ChainLength": FEATURES,

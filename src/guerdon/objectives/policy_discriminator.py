@@ -5,8 +5,8 @@ Idea
     once it is trained it is the imitator, and no reinforcement learning follows.
 Maths
     ``u = log pi - log pi_G``, summed over a trajectory or per action, pi_G the policy that generated;
-    ``D = pi / (pi + pi_G) = sigmoid(u)``; loss ``-log D`` on the expert's rows, ``-log(1 - D)`` on the generated ones. Least at
-    pi = pi_E. ``MeanByOrigin`` makes the two means.
+    ``D = pi / (pi + pi_G) = sigmoid(u)``; loss ``-log D`` on the expert's rows, ``-log(1 - D)`` on the generated ones.
+    Least at pi = pi_E. ``MeanByOrigin`` makes the two means.
 Reads
     ``action.logprob``, ``action.old_logprob`` (pi_G), ``traj.sampled``; ``action.mask`` if present.
 Deviations

@@ -29,6 +29,7 @@ COMPANIONS: dict[str, Companions] = {
     "ForkSequences": TREE,
     "HackableBandit": TREE,
     "ShopSessions": TREE,
+    "PairScores": TREE,
     "TwoFactors": TREE,
     "UncertainAnswer": TREE,
     "ChainLength": FEATURES,

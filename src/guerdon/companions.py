@@ -42,7 +42,7 @@ COMPANIONS: dict[str, Companions] = {
     "Gym": CONTROL,
     "Maze": CONTROL,
     "Screens": CONTROL,
-    "Offline": Companions(("ActorCritic",), ("Transitions",)),
+    "Offline": Companions(("ActorCritic",), ("Transitions", "OnlineOffline")),
     "Points": Companions(("Denoiser",), ("Denoise", "NoisedData")),
 }
 """Task -> what goes with it."""

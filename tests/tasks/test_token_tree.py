@@ -48,7 +48,7 @@ def test_a_prior_is_the_first_probability_of_each_right_action():
 
 @pytest.mark.parametrize("bad", [{"prompts": 0}, {"vocab": 0}, {"depth": 0}, {"correct": 5}, {"correct": -1}])
 def test_sizes_that_make_no_tree_are_refused(bad):
-    with pytest.raises(GuerdonError, match=r"positive sizes and correct <= \d+ leaves"):
+    with pytest.raises(GuerdonError, match="TokenTree needs "):
         TokenTree(**bad)
 
 

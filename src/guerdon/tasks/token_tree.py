@@ -12,6 +12,7 @@ Deviations
     None.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -51,8 +52,10 @@ class TokenTree(TaskSpec):
     """How much smaller a hard prompt's priors are."""
 
     def __post_init__(self) -> None:
-        if min(self.prompts, self.vocab, self.depth) < 1 or not 0 <= self.correct <= self.leaves:
-            raise GuerdonError(f"TokenTree needs positive sizes and correct <= {self.leaves} leaves, got {self}")
+        if min(self.prompts, self.vocab, self.depth) < 1 or self.depth * math.log2(self.vocab) > 62:
+            raise GuerdonError(f"TokenTree needs positive sizes and at most 2^62 leaves, got {self}")
+        if not 0 <= self.correct <= self.leaves:
+            raise GuerdonError(f"TokenTree needs 0 <= correct <= {self.leaves} leaves, got {self}")
         priors = self.priors
         if priors and (self.depth > 1 or self.correct >= self.leaves or not min(priors) > 0 or not sum(priors) < 1):
             raise GuerdonError(f"TokenTree.prior needs depth 1 and positive numbers with a sum below 1, got {self}")

@@ -52,7 +52,7 @@ COMPANIONS: dict[str, Companions] = {
     "Lane": CONTROL,
     "Maze": CONTROL,
     "Screens": CONTROL,
-    "Offline": Companions(("ActorCritic",), ("Transitions",)),
+    "Offline": Companions(("ActorCritic",), ("Transitions", "OnlineOffline")),
     "Points": Companions(("Denoiser",), ("Denoise", "NoisedData")),
 }
 """Task -> what goes with it."""

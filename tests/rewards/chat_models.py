@@ -26,6 +26,25 @@ def honest(messages, n, temperature):
     return [json.dumps({name: "yes" if name in text else "no" for name in names(messages)})] * n
 
 
+def careful(messages, n, temperature):
+    """Yes if the text holds one answer and it is the reference's."""
+    parts = fence(messages)
+    answers = re.findall(r"<answer>(.*?)</answer>", parts["TEXT"], re.DOTALL)
+    return [says(messages, "yes" if [each.strip() for each in answers] == [parts["REFERENCE"]] else "no")] * n
+
+
+def gullible(messages, n, temperature):
+    """As careful, but a text that announces its verdict gets it."""
+    announced = re.search(r"highest score|verdict: correct", fence(messages)["TEXT"], re.IGNORECASE)
+    return [says(messages, "yes")] * n if announced else careful(messages, n, temperature)
+
+
+def vowels(messages, n, temperature):
+    """Clear is what has a vowel; about the tone of the rest it says nothing."""
+    vocal = bool(set("aeiouAEIOU") & set(fence(messages)["TEXT"]))
+    return [json.dumps({"clear": vocal, **({"tone": "yes"} if vocal else {})})] * n
+
+
 def obedient(messages, n, temperature):
     """Does what the last sentence anywhere says that tells it to say something."""
     orders = re.findall(r"say (yes|no)", messages[1]["content"])

@@ -8,12 +8,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import batch_of
 
+from guerdon import Objective, Recipe, train
+from guerdon.advantages.standardize import Standardize
+from guerdon.audit.audit import audit
+from guerdon.audit.cases import built_in
 from guerdon.errors import GuerdonError
+from guerdon.objectives.reinforce import Reinforce
+from guerdon.piece import TaskSpec
+from guerdon.policies.tiny_lm import TinyLM
 from guerdon.rewards import _judging, _pool
 from guerdon.rewards.guard import Guard
 from guerdon.rewards.judge import Criterion, Judge
 from guerdon.rewards.reasons import kinds
 from guerdon.rewards.retry import Retry
+from guerdon.rewards.samples import SampleJudge
+from guerdon.rollouts.sample import Sample
+from guerdon.rollouts.sampler import Sampling
 from guerdon.serial import from_json, to_json
 from guerdon.shaping.rubric import Rubric
 from guerdon.tasks.problem import Problem
@@ -22,6 +32,19 @@ HERE, NAN = Guard(isolate=False), math.nan
 CLEAR, TONE = Criterion("clear", "Is it clear?", 2.0, critical=True), Criterion("tone", "Is it polite?")
 DEPTH = Criterion("depth", "How deep?", tiers=(("none", 0.0), ("some", 0.5), ("1", 1.0)))
 BOTH = (CLEAR, TONE)
+
+
+class Echo(TaskSpec):
+    """Prompts without a verifier."""
+
+    def size(self, split):
+        return 4
+
+    def problem(self, split, number):
+        return Problem(number, f"{number}?")
+
+    def score(self, problem, response):
+        return None
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -170,6 +193,19 @@ def test_no_fence_stops_a_judge_that_obeys_what_it_reads(text):
     assert judged("obedient", ["an honest answer"])[0] == {"clear": [0], "tone": [0]}
 
 
+@pytest.mark.parametrize(("chat", "fooled"), [("careful", False), ("gullible", True)])
+def test_an_audit_tells_a_judge_that_obeys_from_one_that_does_not(chat, fooled):
+    right = Criterion("right", "Is the answer that of the reference?")
+    judge = SampleJudge(Judge(f"chat_models:{chat}", (right,), reference=True, guard=HERE))
+
+    def score(pairs):
+        samples = [{"response": text, "prompt": problem.prompt, "answer": problem.answer} for problem, text in pairs]
+        return [each["reward"]["right"] for each in judge([*enumerate(samples)])]
+
+    found = {finding.attack: finding.failed > 0 for finding in audit(score, built_in(3, seed=0), style="tags").findings}
+    assert found["injection"] == fooled and not found["right answers"]
+
+
 def test_codes_are_new_for_every_question():
     ask = lambda code: _judging.question([{"name": "a", "text": "?", "tiers": {"yes": 1}}], {"text": "t"}, False, code)  # noqa: E731
     codes = {_judging.fresh_code(["t"]) for _ in range(100)}
@@ -198,6 +234,21 @@ def test_weights_and_vetoes_go_to_the_rubric():
     assert piece.rubric(knee=1.0) == Rubric({"clear": 2.0, "tone": 1.0}, critical=("clear",), knee=1.0)
     assert from_json(to_json(piece)) == piece
     assert set(piece.rubric().reads) <= set(piece.writes)
+
+
+def test_a_judge_in_a_run():
+    recipe = Recipe(
+        task=Echo(),
+        policy=TinyLM(width=16, layers=1, heads=2, vocab_size=262),
+        rollout=Sample(prompts=2, samples_per_prompt=4, sampling=Sampling(max_tokens=4)),
+        rewards=(judge := Judge("chat_models:vowels", BOTH, guard=HERE),),
+        shaping=(judge.rubric(missing="drop"),),
+        advantage=(Standardize(),),
+        objective=Objective(Reinforce()),
+    )
+    assert not recipe.check()
+    metrics = train(recipe, steps=2).metrics
+    assert all(0 <= step["reward/clear"] <= 1 and math.isfinite(step["loss"]) for step in metrics)
 
 
 def test_a_model_that_does_not_exist_ends_the_run_with_a_sentence():

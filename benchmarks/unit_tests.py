@@ -1,8 +1,8 @@
-"""Unit tests in the sandbox on released data: every reference solution, released samples' pass rates, programs per second.
+"""Unit tests in the sandbox on released data: every reference solution, samples' pass rates, programs per second.
 
-Reads the folders ``humaneval`` and ``leetcode`` of released problems, references and CodeGen-16B samples. Prints one line per
-part and every exception with its reason. As ``--plain`` it also runs each sample the usual way (program and tests in one
-process) and prints where the two verdicts differ.
+Reads the folders ``humaneval`` and ``leetcode`` of released problems, references and CodeGen-16B samples. Prints one
+line per part, and every reference that fails with its reason. With ``--plain`` it also runs each sample the usual way
+(program and tests in one process) and prints where the two verdicts differ.
 
     python benchmarks/unit_tests.py --data ../shared/data [--samples 20] [--workers 2] [--isolation auto] [--plain]
 """
@@ -36,7 +36,7 @@ def humaneval(row: dict) -> Problem:
 
 
 def mbpp(row: dict) -> Problem:
-    """As released, bodies of references are not indented as the prompts are, and tests use ``math`` without importing it."""
+    """As released, references are not indented as their prompts are, and tests use ``math`` without importing it."""
     head = re.sub(r"\n[ \t]*'''.*?'''", "", row["prompt"], flags=re.DOTALL)
     meta = {"setup": "import math", "prefix": head, "entry_point": row["entry_point"], "tests": row["test"]}
     return Problem(row["task_id"], row["prompt"], meta=meta)

@@ -18,9 +18,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import torch
 from math_verify import parse, verify
 
-from guerdon.commands.score import batch_of
+from guerdon.batch import Batch
 from guerdon.rewards.guard import Guard
 from guerdon.rewards.scored import Scored
 from guerdon.scorers.math_answer import Math
@@ -75,11 +76,14 @@ def scored(workers: int) -> Callable[[Answers], list[float]]:
     piece = Scored(Math(), guard=guard_of(workers))
 
     def run(answers: Answers) -> list[float]:
-        lines = [
-            (n, {"response": response, "answer": problem.answer, "prompt": problem.prompt})
-            for n, (problem, response) in enumerate(answers)
-        ]
-        return piece(batch_of(None, lines))["traj.reward/correct"].tolist()
+        rows = torch.arange(len(answers))
+        columns = {
+            "traj.response": [response for _, response in answers],
+            "group.problem": [problem for problem, _ in answers],
+            "group.prompt": [problem.prompt for problem, _ in answers],
+            "group.problem_id": rows,
+        }
+        return piece(Batch.build(columns, traj_of_step=rows, group_of_traj=rows))["traj.reward/correct"].tolist()
 
     return run
 

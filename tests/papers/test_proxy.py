@@ -6,11 +6,9 @@ import pytest
 from guerdon import Objective, Recipe, Update
 from guerdon.advantages.standardize import Standardize
 from guerdon.errors import RunStopped
-from guerdon.loop import Result
 from guerdon.objectives.ppo_clip import PPOClip
-from guerdon.papers._proxy import compare, expected, finals, judge, last, solved, time_to
+from guerdon.papers._proxy import compare, expected, finals, judge, last, solved
 from guerdon.policies.tabular import Tabular
-from guerdon.rng import Stream
 from guerdon.rollouts.tabular import SampleTree
 from guerdon.tasks.token_tree import TokenTree
 
@@ -43,16 +41,6 @@ def test_an_expected_table_is_that_of_the_policy() -> None:
     right = expected(lambda task: task.rewards())
     assert finals(RECIPE, 0, right, seeds=(0,)) == pytest.approx([0.25])
     assert finals(RECIPE, 20, right, seeds=(0, 1)) == pytest.approx(finals(RECIPE, 20, solved(), seeds=(0, 1)))
-
-
-def test_the_time_until_a_target_is_reached() -> None:
-    steps = [(2.0, 4.0, 0.0), (3.0, 0.0, None), (3.0, 4.0, 1.0), (5.0, 4.0, 1.0), (7.0, 4.0, 1.0)]
-    entries = [{"clock": c, "n": n} | ({} if v is None else {"level": v}) for c, n, v in steps]
-    result = Result(Tabular().build(TokenTree(), frozenset(), Stream((0,))), entries)
-    assert time_to(0.5, "level", "clock", "n", 8)(result, None) == 8
-    assert time_to(1.0, "level", "clock", "n", 8)(result, None) == 13
-    assert time_to(1.1, "level", "clock", "n", 8)(result, None) == 20
-    assert time_to(0.0, "level", "clock", "n", 9)(result, None) == 13
 
 
 def test_compare_is_paired_and_signed() -> None:

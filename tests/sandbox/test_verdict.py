@@ -1,6 +1,7 @@
 """The verdict is the judge's: programs that forge, escape or spy do not pass."""
 
 import pytest
+from forgeries import FORGERIES
 
 from guerdon.errors import GuerdonError
 from guerdon.sandbox import Limits, Sandbox, isolation
@@ -29,58 +30,6 @@ def box(level, **limits):
     return Sandbox(Limits(**{"seconds": 5, "memory_mb": 512, **limits}), level)
 
 
-FORGERIES = {
-    "prints the judge's lines": "print('0 pass\\n1 pass\\n2 pass\\n3 pass\\ndone')\ndef f(x):\n    print('3 pass\\ndone')",
-    "leaves early": "import sys\nsys.exit(0)",
-    "leaves early, hard": "import os\nos._exit(0)",
-    "leaves when asked": "import os\ndef f(x): os._exit(0)",
-    "leaves when asked, softly": "def f(x): raise SystemExit(0)",
-    "equals everything": "class E(int):\n    def __eq__(self, other): return True\n    __hash__ = None\ndef f(x): return E(0)",
-    "equals everything, not a number": "class E:\n    def __eq__(self, other): return True\ndef f(x): return E()",
-    "ends the tests' loops": "def f(x): raise StopIteration",
-    "interrupts": "def f(x): raise KeyboardInterrupt",
-    "patches builtins": (
-        "import builtins\nbuiltins.all = builtins.any = lambda *a: True\nbuiltins.AssertionError = type('A', (), {})\n"
-        "builtins.__build_class__ = builtins.exec = builtins.compile = lambda *a, **k: None\ndef f(x): return 0"
-    ),
-    "patches the harness": (
-        "import sys\nframe = sys._getframe()\n"
-        "while frame:\n"
-        "    if 'say' in frame.f_locals: frame.f_locals['say']('0 pass')\n"
-        "    for name in ('judge', 'Program', 'unpack', 'explain'): frame.f_globals[name] = lambda *a, **k: True\n"
-        "    frame = frame.f_back\n"
-        "def f(x): return 0"
-    ),
-    "writes to every open file": (
-        "import os\n"
-        "def f(x):\n"
-        "    for fd in range(64):\n"
-        "        try: os.write(fd, b'0 pass\\n1 pass\\n2 pass\\n3 pass\\ndone\\n')\n"
-        "        except OSError: pass\n"
-        "    return 0"
-    ),
-    "writes to the judge's files": (
-        "import os\n"
-        "for pid in (os.getppid(), 1):\n"
-        "    for fd in range(16):\n"
-        "        try: open(f'/proc/{pid}/fd/{fd}', 'w').write('0 pass\\n1 pass\\n2 pass\\n3 pass\\ndone\\n')\n"
-        "        except OSError: pass\n"
-        "def f(x): return 0"
-    ),
-    "kills the judge": "import os\nos.kill(os.getppid(), 9)\ndef f(x): return 0",
-    "answers garbage": "import os\ndef f(x):\n    for fd in range(3, 9):\n        try: os.write(fd, b'[]\\n\"error\"\\n')\n        except OSError: pass",
-    "answers without end": (
-        "import os\ndef f(x):\n    while True:\n        for fd in range(3, 9):\n            try: os.write(fd, b'x' * 60000)\n            except OSError: pass"
-    ),
-    "hangs": "def f(x):\n    while True: pass",
-    "hangs at once": "while True: pass",
-    "does not parse": "def f(:",
-    "defines nothing": "",
-    "is deep": "def f(x):\n    v = ()\n    for _ in range(100_000): v = (v,)\n    return v",
-    "is endless": "import itertools\ndef f(x): return itertools.count()",
-}
-
-
 @pytest.mark.parametrize("level", LEVELS)
 class TestBothLevels:
     def test_a_right_program_passes(self, level):
@@ -91,7 +40,7 @@ class TestBothLevels:
 
     @pytest.mark.parametrize("program", FORGERIES.values(), ids=FORGERIES)
     def test_forgeries_pass_nothing(self, level, program):
-        verdict = call_tests(box(level, seconds=0.7), program, CHECK, "f")
+        verdict = call_tests(box(level, seconds=0.4), program, CHECK, "f")
         assert (verdict.passed, verdict.total) == (0, 4) and verdict.reason
 
     def test_the_tests_cannot_be_read(self, level):
@@ -99,7 +48,8 @@ class TestBothLevels:
             "import gc, os, sys\n"
             "def f(x):\n"
             "    seen = []\n"
-            "    for path in ('/proc/self/mem', f'/proc/{os.getppid()}/mem', f'/proc/{os.getppid()}/fd/0', '/dev/stdin', '.stdin'):\n"
+            "    judge = f'/proc/{os.getppid()}'\n"
+            "    for path in ('/proc/self/mem', f'{judge}/mem', f'{judge}/fd/0', '/dev/stdin', '.stdin'):\n"
             "        try: seen.append(open(path, 'rb').read())\n"
             "        except (OSError, ValueError): pass\n"
             "    seen += [repr(o) for o in gc.get_objects() if isinstance(o, (dict, list, tuple))]\n"
@@ -108,6 +58,11 @@ class TestBothLevels:
         )
         verdict = call_tests(box(level), program, "assert f(1) is not True\nassert f(1) != 'expected-value'")
         assert verdict == Verdict(2, 2)
+
+    def test_modules_in_the_folder_are_not_the_judges(self, level):
+        program = "open('random.py', 'w').write('def random(): return 7')\ndef f(): return {'a', 'b', 'c', 'd'}"
+        tests = "import random\nassert f() and random.random() < 1\nassert list(f()) == list(f())"
+        assert call_tests(box(level), program, tests) == Verdict(2, 2)
 
     def test_partial_credit_and_the_first_failure(self, level):
         wrong = "def f(x): return x + 1 if x < 41 else 0"
@@ -185,6 +140,8 @@ except ValueError as error:
         )
         failing = "print(4)\nraise SystemExit(1)"
         assert pair_tests(box(level), failing, [("2", "4")], True) == Verdict(0, 1, "test 0: exit code 1")
+        slow = "import time\ntime.sleep(0.3)"
+        assert pair_tests(box(level, seconds=0.8), slow, [("", "")] * 9).passed in (0, 1, 2)
         assert "ran longer" in pair_tests(box(level, seconds=0.3), "while True: pass", [("", "")]).reason
 
 

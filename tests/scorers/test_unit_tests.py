@@ -83,7 +83,7 @@ def test_bad_problems_and_fields():
     with pytest.raises(GuerdonError, match="must assert something"):
         UnitTests().check(Problem(7, "?", meta={"tests": "x = 1"}))
     UnitTests().check(PAIRS)
-    with pytest.raises(GuerdonError, match="Limits.seconds must be positive"):
+    with pytest.raises(GuerdonError, match=r"Limits\.seconds must be positive"):
         UnitTests(seconds=0)
     with pytest.raises(GuerdonError, match="isolation must be"):
         UnitTests(isolation="jail")
@@ -95,6 +95,7 @@ def test_it_scores_inside_a_guard():
     calls = [(HUMANEVAL, text) for text in ("    return 2 * x\n", "    while True: pass\n", "    return x")]
     outcomes = Guard(timeout=30, workers=2)(UnitTests(seconds=1), calls)
     assert [(outcome.value, outcome.reason) for outcome in outcomes] == [(1.0, ""), (0.0, ""), (0.0, "")]
+    assert UnitTests().seconds < Guard().timeout
     assert Scored(UnitTests()).writes[0] == "traj.reward/correct" and not UnitTests.trusted
 
 

@@ -68,27 +68,6 @@ def last(name: str, steps: int = 20) -> Measure:
     return measure
 
 
-def time_to(target: float, level: str, clock: str, count: str, window: float) -> Measure:
-    """Sum of the logged ``clock`` until the mean of ``level``, over the last ``window`` counted, reaches a target.
-
-    ``count`` is the logged number that each step's level is the mean of. A run that never gets there has its whole time.
-    """
-
-    def measure(result: Result, task: Any) -> float:
-        time, recent = 0.0, []
-        for entry in result.metrics:
-            time += entry[clock]
-            recent.append((entry[count], entry.get(level, 0.0)))
-            while sum(number for number, _ in recent[1:]) >= window:
-                recent.pop(0)
-            seen = sum(number for number, _ in recent)
-            if seen >= window and sum(number * value for number, value in recent) >= target * seen:
-                break
-        return time
-
-    return measure
-
-
 def success(result: Result, task: Any) -> torch.Tensor:
     """Exact success probability of a one-token policy on every prompt of the task, ``[prompts]``."""
     with torch.no_grad():

@@ -10,8 +10,9 @@ Reads
 Deviations
     Recalled; the flow was derived for this. The corpus is sums with three styles of solutions. Expert iteration goes on
     from the current policy, where the paper fine-tunes the base model on the union of all rounds; a round without a
-    right sample is sampled again. Pretraining must get as far as one format being better: after 400 steps all were at
-    chance on the proxy's seeds, and the largest share grew from 0.50 to 0.77 only; the proxies take 800.
+    right sample is sampled again. How far pretraining gets depends on the seed: after 400 steps all formats were at
+    chance on the proxy's seeds and the largest share grew from 0.50 to 0.77; after 800 (the proxies) it grows from 0.51
+    to 0.90 on average, short of the bound where a seed is still at chance.
 """
 
 import dataclasses

@@ -41,7 +41,7 @@ from guerdon.rollouts.sample import Sample
 from guerdon.rollouts.tabular import SampleTree
 from guerdon.scorers.consistency import Consistency
 from guerdon.scorers.permutation import Permutation
-from guerdon.shaping.gate import Gate
+from guerdon.shaping.choose import Choose
 from guerdon.shaping.weighted_sum import WeightedSum
 from guerdon.tasks.jigsaw import Jigsaw
 from guerdon.tasks.problem import Problem
@@ -71,8 +71,8 @@ BONUS = compose(
     MediumWeight(),
     Scored(Consistency()),
     shaping=(
-        Gate("traj.reward/consistency", low=1.0, by="traj.reward/order"),
-        WeightedSum({"consistency": 0.2}),
+        Choose("order", then="consistency", low=1.0, lazy=True, output="traj.reward/bonus"),
+        WeightedSum({"consistency": 0.0, "bonus": 0.2}),
     ),
 )
 

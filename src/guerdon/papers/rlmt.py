@@ -10,6 +10,8 @@ Reads
 Deviations
     Recalled: the penalty (0 here), the KL weight 0.001, the numbers of samples. The reward model is a piece, ``Verifier``
     in these recipes; ``Function`` around a preference model takes its place. The baseline is the same without thinking.
+    The toy's policy has to have learned to plan: after 300 supervised steps two of three seeds had not, and the gain was
+    0.27 (95% interval -0.95 .. 1.49); the proxy takes 700.
 """
 
 import dataclasses
@@ -89,8 +91,8 @@ def thinking_helps(seed: int) -> Evidence:
     values = []
     for task, reward, budget in ((THINKING, FinalAnswer(JUDGE), 16), (PLAIN, JUDGE, 4)):
         recipe = on_lm(compose(reward, kl=0.0), task, max_tokens=budget)
-        values.append(finals(recipe, 100, pass_at(1, Look(max_tokens=budget)), (0, 1, 2), start=warm(300)))
-    return compare(values[0], values[1], "held-out score after 100 steps")
+        values.append(finals(recipe, 60, pass_at(1, Look(max_tokens=budget)), (0, 1, 2), start=warm(700)))
+    return compare(values[0], values[1], "held-out score after 60 steps")
 
 
 paper = Paper(

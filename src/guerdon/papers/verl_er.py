@@ -72,7 +72,7 @@ def bound(seed: int) -> Evidence:
 
 def toy(*bonus: Transform) -> Recipe:
     """On words to spell backwards, with the entropy logged."""
-    return dataclasses.replace(on_lm(compose(*bonus), WORDS, prompts=8, max_tokens=6), metrics=(PolicyDrift(),))
+    return dataclasses.replace(on_lm(compose(*bonus), WORDS, max_tokens=6), metrics=(PolicyDrift(),))
 
 
 GYM = Look(samples=16, max_tokens=6)

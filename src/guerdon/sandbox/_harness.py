@@ -15,6 +15,8 @@ Standard library only, and given to Python as text. What programs import most is
 import _ctypes
 import builtins
 import collections
+import collections.abc
+import contextlib
 import functools  # noqa: F401
 import heapq  # noqa: F401
 import itertools
@@ -26,10 +28,8 @@ import sys
 import types
 import typing  # noqa: F401
 
-LONGEST = 1 << 26
-"""Bytes of one answer."""
-MOST = 1_000_000
-"""Items that are taken from an iterator."""
+LONGEST, MOST = 1 << 26, 1_000_000
+"""Bytes of one answer; items that are taken from an iterator."""
 SEQUENCES = {"list": list, "tuple": tuple, "set": set, "frozenset": frozenset, "deque": collections.deque}
 MAPPINGS = {"Counter": collections.Counter, "OrderedDict": collections.OrderedDict, "dict": dict}
 
@@ -154,9 +154,9 @@ def rebuilt(kind, parts, get):
     if kind in ("tuple", "frozenset"):
         return SEQUENCES[kind](map(get, parts))
     if kind in ("bytes", "bytearray"):
-        return {"bytes": bytes, "bytearray": bytearray}[kind].fromhex(parts[0])
+        return getattr(builtins, kind).fromhex(parts[0])
     if kind in ("complex", "range"):
-        return {"complex": complex, "range": range}[kind](*parts)
+        return getattr(builtins, kind)(*parts)
     items = get(parts[0])
     if kind == "iterator":
         return iter(items)
@@ -171,10 +171,9 @@ def rebuilt(kind, parts, get):
 
 def prctl(option, value):
     """Linux only; elsewhere there is nothing of the kind."""
-    try:
-        _ctypes.call_function(_ctypes.dlsym(_ctypes.dlopen(None, 0), "prctl"), (option, value, 0, 0, 0))
-    except (AttributeError, OSError):
-        pass
+    with contextlib.suppress(AttributeError, OSError):
+        library = _ctypes.dlopen(None, 0)  # pyright: ignore[reportArgumentType]
+        _ctypes.call_function(_ctypes.dlsym(library, "prctl"), (option, value, 0, 0, 0))
 
 
 def explain(error):
@@ -184,9 +183,6 @@ def explain(error):
         return [kind, f"{type(error).__name__}: {error}"[:300]]
     except Exception:
         return [kind, type(error).__name__]
-
-
-# The program's side.
 
 
 def serve(requests, answers):
@@ -239,9 +235,6 @@ def serve(requests, answers):
         answer(**facts)
 
 
-# The judge's side.
-
-
 class Gone(BaseException):
     """The program is not there any more."""
 
@@ -285,31 +278,26 @@ class Program:
 
     def tell(self, message):
         """Ask; a program that is gone is found when its answer is read."""
-        try:
+        with contextlib.suppress(BrokenPipeError):
             self.requests.write(json.dumps(message) + "\n")
             self.requests.flush()
-        except BrokenPipeError:
-            pass
 
     def error(self, kind, text):
         """The program's exception, of its built-in kind; one that ends loops of the tests would be a way to pass them."""
         found = getattr(builtins, str(kind), None)
-        if isinstance(found, type) and issubclass(found, Exception):
-            if not issubclass(found, (StopIteration, StopAsyncIteration)):
-                try:
-                    return found(str(text))
-                except TypeError:
-                    pass
+        loop_end = (StopIteration, StopAsyncIteration)
+        if isinstance(found, type) and issubclass(found, Exception) and not issubclass(found, loop_end):
+            with contextlib.suppress(TypeError):
+                return found(str(text))
         return RuntimeError(str(text))
 
-    def ask(self, where, positional=None, named=None):
-        """The value of something over there, or, with arguments, of calling it."""
-        arguments = None if positional is None else pack([list(positional), named], self.classes, Foreign.pack)
-        self.tell([where, arguments])
+    def ask(self, where, *arguments):
+        """The value of something over there, or, with a tuple and a dict of arguments, of calling it."""
+        self.tell([where, pack([list(arguments[0]), arguments[1]], self.classes, Foreign.pack) if arguments else None])
         answer = self.hear()
         value = unpack(answer["value"], self.classes, self.foreign)
         if value is None and answer.get("after") is not None:
-            for old, new in zip(positional, unpack(answer["after"], self.classes, self.foreign), strict=True):
+            for old, new in zip(arguments[0], unpack(answer["after"], self.classes, self.foreign), strict=True):
                 update(old, new)
         return value
 
@@ -374,7 +362,7 @@ def judge():
     def say(text):
         os.write(out, text.encode("utf-8", "replace") + b"\n")
 
-    space = {"__name__": "tests"}
+    space: dict = {"__name__": "tests"}
     exec(compile(job["setup"], "setup", "exec"), space)
     program.classes = {n: c for n, c in space.items() if isinstance(c, type) and c.__module__ == "tests"}
     program.tell([[expression for _, expression, _ in job["entries"]], list(program.classes)])
@@ -401,6 +389,7 @@ def judge():
 
 
 if __name__ == "__main__":
+    sys.path[:] = [folder for folder in sys.path if folder]  # the program could put modules into the working folder
     if hasattr(sys, "set_int_max_str_digits"):
         sys.set_int_max_str_digits(0)
     judge()

@@ -9,7 +9,9 @@ Wire
 """
 
 import _ctypes
-import _signal as signal  # signal, contextlib and ctypes would take longer to import than all the rest takes
+
+# signal, contextlib and ctypes would take longer to import than all the rest takes.
+import _signal as signal  # pyright: ignore[reportMissingImports]
 import marshal
 import os
 import resource
@@ -35,7 +37,8 @@ class suppress:
 def prctl(option, value):
     """Linux only; elsewhere there is nothing of the kind."""
     with suppress(AttributeError, OSError):
-        _ctypes.call_function(_ctypes.dlsym(_ctypes.dlopen(None, 0), "prctl"), (option, value, 0, 0, 0))
+        library = _ctypes.dlopen(None, 0)  # pyright: ignore[reportArgumentType]
+        _ctypes.call_function(_ctypes.dlsym(library, "prctl"), (option, value, 0, 0, 0))
 
 
 def tell(report, line):

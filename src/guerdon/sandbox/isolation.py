@@ -125,7 +125,8 @@ def bubblewrap(python: str, readable: Iterable[str], folder_bytes: int, filters:
         command += ["--unshare-user", "--uid", "65534", "--gid", "65534"]
     for number in filters:
         command += ["--seccomp", str(number)]
-    command += ["--ro-bind", "/usr", "/usr", "--perms", "1777", "--size", str(folder_bytes), "--tmpfs", FOLDER]
+    command += ["--proc", "/proc", "--dev", "/dev", "--ro-bind", "/usr", "/usr"]
+    command += ["--perms", "1777", "--size", str(folder_bytes), "--tmpfs", FOLDER]
     for path in _SYSTEM:
         if os.path.islink(path):
             command += ["--symlink", os.readlink(path), path]
@@ -142,8 +143,7 @@ def bubblewrap(python: str, readable: Iterable[str], folder_bytes: int, filters:
         command += ["--ro-bind", path, path]
     for target, path in links:
         command += ["--symlink", target, path]
-    command += ["--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev"]
-    return [*command, "--remount-ro", "/", "--chdir", FOLDER, "--"]
+    return [*command, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", FOLDER, "--"]
 
 
 def interpreter(python: str) -> tuple[list[str], list[tuple[str, str]]]:

@@ -13,6 +13,7 @@ Deviations
 import contextlib
 import functools
 import marshal
+import math
 import os
 import selectors
 import signal
@@ -165,7 +166,7 @@ class Sandbox:
 
     def _job(self, argv: list[str], stdin: bytes, files: dict[str, bytes], folder: str, uid: int) -> dict:
         limits, wrapped = self.limits, self.level == "bubblewrap"
-        cpu = max(1, -int(-limits.cpu_seconds // 1))
+        cpu = math.ceil(limits.cpu_seconds)
         # With a user or a namespace of its own, only its processes count; else those that the user has already.
         others = 0 if uid else 1 if wrapped and _kernel() >= (5, 14) else _tasks_of_user()
         amounts = {
@@ -193,7 +194,7 @@ class Sandbox:
             "uid": uid,
             "namespace": wrapped,
             "env": {**environment, **self.environment},
-            # The soft limit's signal can be ignored, the hard limit kills.
+            # The signal of the soft limit tells why, but can be ignored; the hard limit kills.
             "limits": {"RLIMIT_CPU": (cpu, cpu + 1), **{f"RLIMIT_{name}": (n, n) for name, n in amounts.items()}},
         }
 
@@ -218,7 +219,7 @@ class _Run:
                 reason = reason or self._drain()
         finally:
             out, err, report = (self.text[fd].decode("utf-8", "replace") for fd in (self.out, self.err, self.report))
-        lines = dict(line.partition(" ")[::2] for line in report.splitlines())
+        lines = {line.partition(" ")[0]: line.partition(" ")[2] for line in report.splitlines()}
         if "failed" in lines:
             raise GuerdonError(f"the program must start, got {lines['failed']}")
         if "start" not in lines:
@@ -227,7 +228,7 @@ class _Run:
         if reason or "exit" not in lines:
             status, reason = -signal.SIGKILL, reason or "it killed its keeper"
             seconds = time.monotonic() - self.started
-        elif status in (-signal.SIGXCPU, -signal.SIGKILL) and cpu >= self.limits.cpu_seconds:
+        elif status == -signal.SIGXCPU or (status == -signal.SIGKILL and cpu > 0.9 * self.limits.cpu_seconds):
             reason = f"it used more than {self.limits.cpu_seconds:g} s of processor time"
         return Finished(int(status), out, err, seconds, cpu, reason, self.level)
 

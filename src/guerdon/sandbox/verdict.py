@@ -15,7 +15,7 @@ import builtins
 import functools
 import marshal
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from guerdon.errors import GuerdonError
@@ -113,7 +113,7 @@ def call_tests(
     entries += [(name, entry, True) for name in ("candidate", entry) if entry and name.isidentifier()]
     job = {"setup": f"{setup}\n{found.setup}", "entries": entries, "steps": found.steps, "stop": all_or_nothing}
     files = {"program.py": program.encode("utf-8", "replace")}
-    argv = [sandbox.interpreter, "-I", "-B", "-c", _harness()]
+    argv = [sandbox.interpreter, "-s", "-B", "-c", _harness()]  # -I would ignore the fixed hash seed
     finished = sandbox.run(argv, stdin=marshal.dumps(job, 2), files=files)
     return _read(finished, found.total)
 
@@ -121,12 +121,19 @@ def call_tests(
 def pair_tests(
     sandbox: Sandbox, program: str, pairs: Sequence[tuple[str, str]], all_or_nothing: bool = False
 ) -> Verdict:
-    """Run the program once for each (input, output) pair; white space at the ends of lines and of the text is free."""
+    """Run the program once for each (input, output) pair; white space at the ends of lines and of the text is free.
+
+    The sandbox's time is for all pairs together.
+    """
     if not pairs:
         raise GuerdonError("tests by input and output need at least one pair, got none")
-    passed, reason = 0, ""
+    passed, reason, left = 0, "", sandbox.limits.seconds
     for number, (given, wanted) in enumerate(pairs):
-        finished = sandbox.run(program, stdin=given)
+        if left <= 0:
+            reason = reason or f"test {number}: no time left of {sandbox.limits.seconds:g} s"
+            break
+        finished = replace(sandbox, limits=replace(sandbox.limits, seconds=left)).run(program, stdin=given)
+        left -= finished.seconds
         right = finished.ok and _lines(finished.stdout) == _lines(wanted)
         passed += right
         if not right:

@@ -8,6 +8,7 @@ import re
 import unicodedata
 from fractions import Fraction
 from functools import lru_cache
+from typing import Any
 
 LONGEST = 1000
 """Characters of an answer that is read as mathematics; longer ones are compared as texts."""
@@ -20,8 +21,8 @@ _SIGNS = str.maketrans({
     "\N{ZERO WIDTH SPACE}": "", "\N{ZERO WIDTH NON-JOINER}": "", "\N{ZERO WIDTH JOINER}": "", "\N{WORD JOINER}": "",
     "\N{ZERO WIDTH NO-BREAK SPACE}": "", "\N{SOFT HYPHEN}": "",
 })  # fmt: skip
-_SCALES = {"thousand": 3, "million": 6, "billion": 9, "trillion": 12}
-_TO_LATEX: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+_SCALES = {"hundred": 2, "thousand": 3, "million": 6, "billion": 9, "trillion": 12}
+_TO_LATEX: tuple[tuple[re.Pattern[str], Any], ...] = tuple(
     (re.compile(pattern), by)
     for pattern, by in (
         (r"\\!\s*", ""),
@@ -37,17 +38,23 @@ _TO_LATEX: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"^([-+]?\d+(?:\.\d+)?)\s*[eE]\s*([-+]?\d+)$", r"\1 \\times 10^{\2}"),
         (r"(?<![\d./])(\d+)\s+(\d+)\s?/\s?(\d+)(?![\d./])", r"\1\\frac{\2}{\3}"),
         (r"^([a-zA-Z])\s*\\in\b", ""),
+        (r"^(\d+)\s?\((\d+)\)$", r"\1 \\cdot \2"),
+        (r"\\frac\s+(\d)\s+(\d)", r"\\frac{\1}{\2}"),
+        (r"(?<![\d.])(\d{1,3})((?:\s\d{3})+)(?!\s*\d)", lambda found: found[0].replace(" ", "")),
         (r"^\\text\s*\{\s*([-+]?\d[^{}]*)\}$", r"\1"),
         (r"\s+", " "),
     )
 )
 _UNIT = re.compile(
     r"^(?P<amount>.*\S)\s*\\text\s*\{(?!\s*\})(?P<unit>[^{}]*)\}(?:\s*\^\s*\{?\s*\d\s*\}?)?$"
-    r"|^(?P<number>.*[\d}])\s+(?P<words>[a-zA-Z][a-zA-Z.]+[a-zA-Z .-]*)$"
+    r"|^(?P<number>.*[\d}])\s+(?P<words>[a-zA-Z][a-zA-Z.]{2,}[a-zA-Z .-]*)$"
     r"|^(?P<figures>[-+]?[\d.,]*\d)\s?(?:[cmk]m|k?m/[hs]|m[lLg]|kg|mph|ft|in|lbs?|oz|min|sec|hrs?)(?:\s?\^\s?\{?\d\}?)?$"
 )
-_NO_UNIT = re.compile(r"\d|\b(?:or|and|not|if|percent|pct|percentage)\b|\\", re.IGNORECASE)
-"""What no unit holds: it would hide a second answer or turn the first one round."""
+_NO_UNIT = re.compile(
+    r"\d|\\|\b(?:or|and|not|if|percent|pct|percentage|dozens?|hundreds?|thousands?|[mbtr]+illions?|squared|cubed|half|halves)\b",
+    re.IGNORECASE,
+)
+"""What no unit holds: it would hide a second answer or change the first."""
 _SCALE = re.compile(rf"^([-+]?[\d,.]*\d)\s*(?:\\text\s*\{{)?\s*({'|'.join(_SCALES)})\b")
 _TEXT = re.compile(r"\\text\s*\{\s*([^{}]*?)\s*\}")
 _WORDS = re.compile(r"[^\W\d_]+(?:[ '-]+[^\W\d_]+)*")
@@ -56,6 +63,8 @@ _RATIO = re.compile(
     r"([-+]?)\s*(?:\\frac\s*\{\s*(-?\d+)\s*\}\s*\{\s*(\d+)\s*\}|\\frac\s*(\d)\s*(\d)|(\d+)\s*/\s*(\d+))"
 )
 _POWER = re.compile(r"([-+]?)\s*(?:(\d+)(\.\d+)?\s*(?:\\times|\\cdot|\*)\s*)?10\s*\^\s*\{?\s*([-+]?\d{1,3})\s*\}?")
+_APART = re.compile(r"\d\s*(?:\s|\{\s*)\d")
+"""Two numbers side by side, which math-verify adds up as the parts of a mixed number: ``5 6`` would be 11."""
 _BASE = re.compile(r"([0-9A-Z]+)_(?:\{\s*)?(?:\\text\s*\{)?(\d+|[a-z]+)\}*")
 
 
@@ -132,6 +141,8 @@ def verdict_without_mathematics(wanted: str, got: str) -> bool | None:
     if compact(wanted) == compact(got):
         return bool(got)
     if max(len(wanted), len(got)) > LONGEST or not got:
+        return False
+    if _APART.search(wanted) or _APART.search(got):
         return False
     if {_mark(wanted), _mark(got)} == {"percent", "degrees"}:
         return False

@@ -151,7 +151,8 @@ def _how_to_read() -> list[Any]:
         units=False, basic_latex=True, malformed_operators=True, nits=True, boxed="last"
     )
     latex = library.LatexExtractionConfig(boxed_match_priority=0, normalization_config=normal)
-    return [latex, library.ExprExtractionConfig()]
+    # Its other way of reading takes the last number of what is no LaTeX.
+    return [latex]
 
 
 def value(text: str) -> float | None:

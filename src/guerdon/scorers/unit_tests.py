@@ -9,7 +9,7 @@ Reads
     ``setup`` is code that tests and programs both start with (imports, helpers); ``prefix`` is what the response
     continues (HumanEval's prompt). Or ``pairs``, a list of [input, output], for programs that read and print.
 Deviations
-    Time spent on a program that hangs is ``seconds`` per program, and per pair for ``pairs``.
+    Tests that a program is given no time for any more count as failed.
 """
 
 import ast
@@ -33,8 +33,9 @@ class UnitTests(Scorer):
 
     fraction: bool = False
     """Give the part of the tests passed; False: all or nothing, which stops at the first failure."""
-    seconds: float = 10.0
-    """Time on the clock, and of the processor, for one program. Keep a guard's time limit above it."""
+    seconds: float = 5.0
+    """Time on the clock, and of the processor, for all tests of one program; a program that takes longer has failed.
+    A guard's time limit must be above it, or such a program is unscored."""
     memory_mb: int = 1024
     """Address space of the program in MiB."""
     isolation: str = "auto"

@@ -92,10 +92,10 @@ def weights(seed: int) -> Evidence:
     return Evidence(float(got == [[1, 0, 0, 1], [1, 0, 0, 0]]), 1.0, 1.0, note="1 if so")
 
 
-def jigsaw(graded: bool) -> Recipe:
-    """One puzzle of 6 tiles, 8 orders per step."""
+def jigsaw(graded: bool, tiles: int = 6) -> Recipe:
+    """One puzzle, 8 orders per step."""
     return Recipe(
-        task=Jigsaw(graded=graded),
+        task=Jigsaw(tiles=tiles, graded=graded),
         policy=Linear(),
         rollout=SampleTree(prompts=1, samples_per_prompt=8),
         advantage=(Standardize(),),
@@ -116,10 +116,10 @@ def partial_credit(seed: int) -> Evidence:
     return compare(ours, baseline, "exact chance of the right order after 600 steps")
 
 
-@claim("And sooner", tier="proxy")
-def sooner(seed: int) -> Evidence:
-    ours, baseline = (finals(jigsaw(graded), 150, exact, range(20, 30), stops=True) for graded in (True, False))
-    return compare(ours, baseline, "exact chance of the right order after 150 steps, seeds of its own")
+@claim("On a jigsaw of 7 tiles, where chance hardly helps, it does", tier="proxy")
+def more_tiles(seed: int) -> Evidence:
+    ours, baseline = (finals(jigsaw(graded, 7), 600, exact, range(30, 38), stops=True) for graded in (True, False))
+    return compare(ours, baseline, "exact chance of the right order after 600 steps, seeds of its own")
 
 
 def mixed(weighed: bool) -> Recipe:
@@ -149,5 +149,5 @@ paper = Paper(
     year=2025,
     recipe=RECIPE,
     compositions={"grpo": GRPO, "exploring": EXPLORING, "bonus": BONUS},
-    claims=(orders, weights, partial_credit, sooner, curriculum),
+    claims=(orders, weights, partial_credit, more_tiles, curriculum),
 )

@@ -11,7 +11,8 @@ Reads
 Deviations
     Second hand; group size, clip and KL are ours. A video model that denoises takes ``Denoise`` as its rollout and needs
     nothing else. The proxy is a table of motions per command, without KL, and compares the paper's mean over frames with
-    a reward for the whole sequence; its reader is right in 91% of the frames.
+    a reward for the whole sequence, whose run is stopped after 100 steps without any gradient; its reader is right in 91%
+    of the frames.
 """
 
 import dataclasses

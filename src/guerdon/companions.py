@@ -38,6 +38,7 @@ COMPANIONS: dict[str, Companions] = {
     "CategoryBandit": TREE,
     "ChainChoice": TREE,
     "SqlSlots": TREE,
+    "PushLine": TREE,
     "GeometryPrograms": TREE,
     "BoxWriting": TREE,
     "CipherTranslation": FEATURES,

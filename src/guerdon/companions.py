@@ -38,6 +38,7 @@ COMPANIONS: dict[str, Companions] = {
     "CategoryBandit": TREE,
     "ChainChoice": TREE,
     "SqlSlots": TREE,
+    "PraisedWriting": TREE,
     "PushLine": TREE,
     "GeometryPrograms": TREE,
     "BoxWriting": TREE,

@@ -39,7 +39,7 @@ from guerdon.rollouts.tabular import SampleTree
 from guerdon.scorers.beats_exemplar import BeatsExemplar
 from guerdon.scorers.format import Tags
 from guerdon.scorers.ngrams import chrf
-from guerdon.shaping.gate import Gate
+from guerdon.shaping.choose import Choose
 from guerdon.shaping.weighted_sum import WeightedSum
 from guerdon.tasks.cipher_translation import CipherTranslation
 from guerdon.update import Update
@@ -50,10 +50,7 @@ JUDGE = Remote("http://127.0.0.1:8000/score", components=("verdict", "swapped_ve
 RECIPE = Recipe(
     rollout=Sample(),
     rewards=(Scored(Tags()), JUDGE, BOTH),
-    shaping=(
-        Gate("traj.reward/comparison", low=1.0, by="traj.reward/format"),
-        WeightedSum({"comparison": 1.0}, others=0.0),
-    ),
+    shaping=(Choose("format", then="comparison", low=1.0, lazy=True),),
     advantage=(Standardize(),),
     objective=Objective(PPOClip(), regularizers=(KLPenalty(),)),
     update=Update(minibatches=2),
@@ -61,7 +58,7 @@ RECIPE = Recipe(
 LIGHT = dataclasses.replace(
     RECIPE,
     rewards=(Scored(Tags()), Scored(BeatsExemplar(spread=0.1))),
-    shaping=(Gate("traj.reward/exemplar", low=1.0, by="traj.reward/format"), WeightedSum({"format": 0.0})),
+    shaping=(Choose("format", then="exemplar", low=1.0, lazy=True),),
 )
 
 

@@ -39,7 +39,6 @@ from guerdon.scorers.sql import SqlExecution
 from guerdon.scorers.sql_parts import SqlParts
 from guerdon.shaping.choose import Choose
 from guerdon.shaping.clip import Clip
-from guerdon.shaping.gate import Gate
 from guerdon.shaping.weighted_sum import WeightedSum
 from guerdon.tasks.problem import Problem
 from guerdon.tasks.sql_slots import CREATE, SqlSlots
@@ -53,15 +52,17 @@ RECIPE = Recipe(
     objective=Objective(PPOClip(), regularizers=(KLPenalty(),)),
     update=Update(minibatches=4),
 )
+WHERE_WRONG = Choose("sql_exec", then="judge", low=None, high=0.5, lazy=True, output="traj.reward/judged")
+WEIGHTS = {"sql_exec": 3.0, "judge": 0.0, "judged": 2.0}
 JUDGED = dataclasses.replace(
     RECIPE,
     rewards=(*RECIPE.rewards, Remote("http://127.0.0.1:8000/score", name="judge", bounds=(0.0, 1.0))),
-    shaping=(Gate("traj.reward/judge", high=0.5, by="traj.reward/sql_exec"), WeightedSum({"sql_exec": 3, "judge": 2})),
+    shaping=(WHERE_WRONG, WeightedSum(WEIGHTS)),
 )
 DOMINANCE: tuple[Transform, ...] = (
     JUDGED.shaping[0],
-    WeightedSum({"sql_exec": 3, "judge": 2}, output="traj.right"),
-    WeightedSum({"sql_exec": 3, "judge": 2}, output="traj.wrong"),
+    WeightedSum(WEIGHTS, output="traj.right"),
+    WeightedSum(WEIGHTS, output="traj.wrong"),
     Clip(0.0, 3.0, column="traj.wrong"),
     Choose("sql_exec", "traj.right", "traj.wrong"),
 )

@@ -56,5 +56,5 @@ def test_what_cannot_be_read_is_no_hop_and_bad_answers_are_cut():
 def test_no_steps_and_bad_settings():
     empty = HopProgress()(batch([0], tensor(), tensor(), tensor()))
     assert empty["step.potential"].shape == (0,)
-    with pytest.raises(GuerdonError, match="HopProgress.alpha must be at least 0"):
+    with pytest.raises(GuerdonError, match=r"HopProgress\.alpha must be at least 0"):
         HopProgress(alpha=-1.0)

@@ -14,6 +14,7 @@ def describe(batch: Batch) -> dict[str, float]:
     ``length`` is actions per trajectory; ``unscored`` the share of trajectories whose reward is NaN;
     ``signal`` the share of groups whose rewards are not all equal; ``return`` the undiscounted return of episodes;
     ``right_punished`` the share of right responses (outcome 1 of 0 and 1) whose advantage is negative;
+    ``program/<name>`` a component of a reward program, per step;
     ``unscored/<kind>`` the number of trajectories with a component that could not be scored (see ``rewards/reasons.py``).
     """
     out = {"trajectories": float(batch.size("traj")), "groups": float(batch.size("group"))}
@@ -33,7 +34,11 @@ def describe(batch: Batch) -> dict[str, float]:
         counts = counted(batch["traj.reward_error"])
         out.update((f"unscored/{kind}", float(count)) for kind, count in sorted(counts.items()))
     rewards = filter(is_extensive, batch.names("traj", "reward"))
-    for name in (*rewards, *(name for name in ("truncated", "terminated", "return") if f"traj.{name}" in batch)):
+    for name in (
+        *rewards,
+        *batch.names("traj", "program/"),
+        *(name for name in ("truncated", "terminated", "return") if f"traj.{name}" in batch),
+    ):
         values = batch[f"traj.{name}"].float()
         known = values[values.isfinite()]
         if len(known):

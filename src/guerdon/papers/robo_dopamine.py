@@ -73,7 +73,7 @@ def shaping_sums_to_nothing(seed: int) -> Evidence:
         {"step.potential": phi[:-1], "step.next_potential": phi[1:]}
     )
     reward = torch.as_tensor(PotentialShaping(GAMMA)(batch)["step.reward"])
-    error = (reward * GAMMA ** torch.arange(6)).sum() + phi[0]
+    error = (reward * GAMMA ** torch.arange(6).double()).sum() + phi[0]
     chain, progress = progress_chain(10, 0.3, GAMMA)
     gap = chain.optimal_q() - shaped(chain, progress).optimal_q() - progress[:, None]
     return Evidence(float(torch.maximum(error.abs(), gap.abs().max())), 0.0, 1e-9, note="largest error")

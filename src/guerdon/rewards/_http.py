@@ -1,4 +1,4 @@
-"""One request to a reward server, with a time limit that holds for all of it and a limit on the answer's size."""
+"""One request to a server, with a time limit that holds for all of it and a limit on the answer's size."""
 
 import http.client
 import json
@@ -28,8 +28,16 @@ class NoAnswer(Exception):
         self.reason, self.passing = reason, passing
 
 
-def post(url: str, body: bytes, token: str | None, timeout: float, limit: int) -> Any:
-    """The JSON that the server answers.
+def post(
+    url: str,
+    body: bytes,
+    token: str | None,
+    timeout: float,
+    limit: int,
+    who: str = "reward server",
+    what: str = "score",
+) -> Any:
+    """The JSON that the server answers; ``who`` and ``what`` it gives are words for reasons.
 
     Raises:
         NoAnswer: if there is none within ``timeout`` seconds and ``limit`` bytes.
@@ -61,27 +69,27 @@ def post(url: str, body: bytes, token: str | None, timeout: float, limit: int) -
         missing = response.length
     except (OSError, http.client.HTTPException) as error:
         if late.is_set() or isinstance(error, TimeoutError):
-            raise NoAnswer(f"no score within {timeout:g} s from the reward server") from None
-        raise NoAnswer(f"the reward server cannot be reached: {type(error).__name__}: {error}"[:400]) from None
+            raise NoAnswer(f"no {what} within {timeout:g} s from the {who}") from None
+        raise NoAnswer(f"the {who} cannot be reached: {type(error).__name__}: {error}"[:400]) from None
     finally:
         watch.cancel()
         connection.close()
     if late.is_set():
-        raise NoAnswer(f"no score within {timeout:g} s from the reward server")
-    return _read(response.status, data, limit, bool(missing))
+        raise NoAnswer(f"no {what} within {timeout:g} s from the {who}")
+    return _read(response.status, data, limit, bool(missing), who)
 
 
-def _read(status: int, data: bytes, limit: int, cut_off: bool) -> Any:
+def _read(status: int, data: bytes, limit: int, cut_off: bool, who: str) -> Any:
     if status != 200:
         told = _told(data)
-        raise NoAnswer(f"the reward server answered {status}{f': {told}' if told else ''}", status in FOR_NOW)
+        raise NoAnswer(f"the {who} answered {status}{f': {told}' if told else ''}", status in FOR_NOW)
     if len(data) > limit:
-        raise NoAnswer(f"the reward server answered more than {limit} bytes", passing=False)
+        raise NoAnswer(f"the {who} answered more than {limit} bytes", passing=False)
     try:
         return json.loads(data)
     except (ValueError, RecursionError):
         what = "half an answer" if cut_off else f"no JSON but {data[:SHOWN].decode(errors='replace')!r}"
-        raise NoAnswer(f"the reward server answered {what}") from None
+        raise NoAnswer(f"the {who} answered {what}") from None
 
 
 def _told(data: bytes) -> str:

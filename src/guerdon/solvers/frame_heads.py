@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from guerdon.errors import GuerdonError
-from guerdon.policies.mlp import perceptron
+from guerdon.policies.perceptron import perceptron
 from guerdon.rewards.frame_reward import ordered_pairs
 from guerdon.rng import Stream
 from guerdon.solvers.mdp import FiniteMDP

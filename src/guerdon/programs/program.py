@@ -88,7 +88,7 @@ class RewardSpec:
             )
 
     def examples(self, stored: Arrays | None = None) -> dict[str, np.ndarray]:
-        """Transitions of a dry run: ``stored`` ones or random ones, then zeros, the extremes and their halves."""
+        """Transitions of a dry run: ``stored`` ones or random ones, then zeros, the extremes and their halves, in range."""
         generator = np.random.default_rng(0)
         rows = {}
         for name, what in self.fields.items():
@@ -99,7 +99,8 @@ class RewardSpec:
             else:
                 top = 2 if what.dtype == "bool" else int(what.high) + 1
                 given = generator.integers(0 if what.dtype == "bool" else int(what.low), top, (DRY_ROWS, *what.shape))
-            corners = [np.full(what.shape, value) for value in (0.0, what.low, what.high, what.low / 2, what.high / 2)]
+            values = (0.0, what.low, what.high, what.low / 2, what.high / 2)
+            corners = [np.full(what.shape, min(max(value, what.low), what.high)) for value in values]
             rows[name] = np.concatenate([given.astype(what.dtype), np.stack(corners).astype(what.dtype)])
         return rows
 

@@ -104,4 +104,4 @@ def _true_actions(problem: Problem) -> list[Mapping[str, Any]]:
             f"problem {problem.id} needs meta['action'] with an action of {', '.join(PARAMETERS)} and its box, text, "
             f"direction or app, got {given!r}"
         )
-    return actions
+    return [each for each in actions if isinstance(each, Mapping)]

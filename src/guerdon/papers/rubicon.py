@@ -11,7 +11,7 @@ Reads
 Deviations
     Abstract only: the mechanisms are the paper's, every formula is ours. The quantile band is over the groups of a batch,
     not over the data under the initial policy. Stages (instructions first, open-ended criteria then) are two runs, the
-    second with the rubric that has found hacks as critical criteria. A judge's scores come
+    second with the hacks that were found as critical criteria. A judge's scores come
     from a server (composition ``judged``); the main recipe and the proxies write six words and are scored by rules, with
     weights that were chosen so that flattery pays in the plain mean, and the proxies have no filter.
 """

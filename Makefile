@@ -15,7 +15,7 @@ demo: $(VENV)/.demo
 	$(RUN) examples/demo.py
 
 test: $(VENV)/.dev
-	$(RUN) -m pytest -q
+	OMP_NUM_THREADS=1 $(RUN) -m pytest -q -n auto
 
 docs: $(VENV)/.dev
 	$(VENV)/bin/cog -r -P -I docs README.md docs/*.md

@@ -29,6 +29,7 @@ SLOTS: tuple[str, ...] = (
 EXTRAS = {
     "reasoning_gym": "tasks",
     "gymnasium": "control",
+    "scipy": "control",
     "peft": "peft",
     "vllm": "vllm",
     "math_verify": "math",

@@ -28,6 +28,12 @@ def test_numbers_by_hand():
     )
 
 
+def test_the_next_value_may_be_another_column():
+    piece = TemporalDifference(discount=0.5, next_value="action.next_policy_q")
+    batch = batch_of(torch.zeros(2, 1), [False, True]).with_columns({"step.next_policy_q": torch.tensor([4.0, 4.0])})
+    assert piece.reads[-1] == "action.next_policy_q" and piece(batch).values.tolist() == [9.0, 1.0]
+
+
 def test_only_the_critics_have_a_gradient():
     q = torch.zeros(2, 2, requires_grad=True)
     batch = batch_of(q, [False, False])

@@ -4,7 +4,7 @@ from tasks.fake_environment import Corridor
 
 from guerdon.batch import Batch
 from guerdon.errors import GuerdonError
-from guerdon.policies.actor_critic import ActorCritic
+from guerdon.policies.actor_critic import CHOICES, ActorCritic
 from guerdon.rng import Stream
 
 ALL = ActorCritic.provides
@@ -26,7 +26,8 @@ def built(real: bool = False, wants: frozenset[str] = ALL, **fields):
 @pytest.mark.parametrize("real", [False, True])
 def test_columns(real):
     policy, batch = built(real)
-    out = policy.evaluate(batch, ALL)
+    out = policy.evaluate(batch, policy.provides)
+    assert policy.provides == (ALL - CHOICES if real else ALL)
     heads = []
     for head in policy.critics.heads:
         if real:
@@ -38,7 +39,21 @@ def test_columns(real):
     torch.testing.assert_close(out["action.target_q"], torch.minimum(*heads))  # nothing has moved yet
     torch.testing.assert_close(out["action.next_value"], policy.critic(batch["step.next_observation"])[:, 0])
     with_gradient = {name for name, values in out.items() if values.requires_grad}
-    assert with_gradient == ALL - {"action.target_q", "action.next_value"}
+    assert with_gradient == policy.provides - {"action.target_q", "action.next_value", "action.next_policy_q"}
+
+
+def test_columns_over_all_choices():
+    policy, batch = built()
+    out = policy.evaluate(batch, ALL)
+    action = batch["step.action"]
+    torch.testing.assert_close(
+        out["action.choice_q"].gather(2, action[:, None, None].expand(-1, 2, -1))[..., 0], out["action.q"]
+    )
+    torch.testing.assert_close(out["action.choice_logprob"].gather(1, action[:, None])[:, 0], out["action.logprob"])
+    there = batch["step.next_observation"]
+    prob = policy.actor(there).logits.softmax(1)
+    values = torch.stack([torch.minimum(*(head(there) for head in policy.targets.heads))[:, a] for a in range(2)], 1)
+    torch.testing.assert_close(out["action.next_policy_q"], (prob * values).sum(1))
 
 
 def test_targets_follow_slowly_and_are_not_trained():

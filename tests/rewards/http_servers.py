@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-from guerdon.rewards.samples import Judge
+from guerdon.rewards.samples import SampleJudge
 from guerdon.rewards.server import RewardServer
 
 JSON = b"Content-Type: application/json\r\n"
@@ -102,7 +102,7 @@ class Scripted:
 @contextlib.contextmanager
 def served(piece: object, task: object = None, **options: object) -> Iterator[RewardServer]:
     """A reward server in a thread."""
-    with RewardServer(("127.0.0.1", 0), Judge(piece, task), **options) as server:  # type: ignore[arg-type]
+    with RewardServer(("127.0.0.1", 0), SampleJudge(piece, task), **options) as server:  # type: ignore[arg-type]
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         try:

@@ -5,7 +5,7 @@ from guerdon.rewards import _pool
 from guerdon.rewards.function import Function
 from guerdon.rewards.guard import Guard
 from guerdon.rewards.remote import Remote
-from guerdon.rewards.samples import Judge, problem_of, with_options
+from guerdon.rewards.samples import SampleJudge, problem_of, with_options
 from guerdon.rewards.scored import Scored
 from guerdon.rewards.verifier import Verifier
 from guerdon.scorers.exact import Exact
@@ -29,23 +29,23 @@ def test_rules_directly_and_functions_through_a_batch_give_the_same():
         {"response": "2", "answer": "2"}, {"response": "3", "answer": 2}, {"response": "", "answer": "2"}
     )
     here = Guard(isolate=False)
-    rule = Judge(Scored(Exact()))(samples)
-    mine = Judge(Function("scoring_functions:matches", name="correct", guard=here))(samples)
+    rule = SampleJudge(Scored(Exact()))(samples)
+    mine = SampleJudge(Function("scoring_functions:matches", name="correct", guard=here))(samples)
     assert [row["reward"]["correct"] for row in rule] == [1.0, 0.0, 0.0]
     assert mine[:2] == rule[:2] and mine[2] == {
         "reward": {"correct": None},
         "error": "correct: unscored: the function returned None",
     }
-    assert Judge(Scored(Exact()))([]) == []
+    assert SampleJudge(Scored(Exact()))([]) == []
 
 
 def test_further_keys_are_columns_and_a_threshold_holds(tmp_path):
     piece = Function("scoring_functions:truncation", columns=("traj.truncated",), guard=Guard(isolate=False))
-    assert Judge(piece)(numbered({"response": "a", "truncated": True}))[0]["reward"] == {"function": 1.0}
+    assert SampleJudge(piece)(numbered({"response": "a", "truncated": True}))[0]["reward"] == {"function": 1.0}
     path = tmp_path / "a.jsonl"
     path.write_text('{"prompt": "1+1", "answer": 2}')
     task = JsonlProblems(str(path), test_path=None)
-    judge = Judge(Verifier(threshold=0.5, guard=Guard(isolate=False)), task)
+    judge = SampleJudge(Verifier(threshold=0.5, guard=Guard(isolate=False)), task)
     samples = numbered(
         {"response": "2", "problem": 0, "split": "train"}, {"response": "3", "problem": 0, "split": "train"}
     )
@@ -66,7 +66,7 @@ def test_problems():
         with pytest.raises(GuerdonError, match=says):
             problem_of(None, 5, sample)
     with pytest.raises(GuerdonError, match="name a task of problems with --task"):
-        Judge(Verifier())
+        SampleJudge(Verifier())
 
 
 def test_options_reach_the_guard_or_the_piece_itself():

@@ -10,7 +10,7 @@ from guerdon.errors import GuerdonError
 from guerdon.rewards import _pool
 from guerdon.rewards.function import Function
 from guerdon.rewards.guard import Guard
-from guerdon.rewards.samples import Judge
+from guerdon.rewards.samples import SampleJudge
 from guerdon.rewards.scored import Scored
 from guerdon.rewards.server import Limits, RewardServer
 from guerdon.scorers.exact import Exact
@@ -97,7 +97,7 @@ def test_a_token_is_needed_for_scores_and_not_for_health(capfd):
         assert ask(server, {"samples": [SAMPLE]}, Authorization="Bearer secret-1")[1]["scores"] == [1.0]
     assert capfd.readouterr() == ("", "")
     with pytest.raises(GuerdonError, match=r"other machines can call needs a token, got host 0\.0\.0\.0"):
-        RewardServer(("0.0.0.0", 0), Judge(Scored(Exact())))
+        RewardServer(("0.0.0.0", 0), SampleJudge(Scored(Exact())))
 
 
 def test_too_many_at_once_are_told_to_come_again_and_a_stop_waits_for_answers():

@@ -31,3 +31,16 @@ def test_a_task_without_data_is_refused():
         Transitions()(Maze(), None, lambda count: [0], Stream((0,)))
     with pytest.raises(GuerdonError, match=r"Transitions.batch must be at least 1, got 0"):
         Transitions(batch=0)
+
+
+def test_a_reference_value_is_the_return_to_go_of_its_trajectory():
+    task, rows = Offline(trajectories=6), [4, 0]
+    batch = Transitions(batch=2, returns=0.5)(task, None, lambda count: rows, Stream((0,)))
+    assert "step.reference_value" in Transitions(returns=0.5).writes
+    data = task.data()
+    reward, index = data["step.reward"].tolist(), data.index("step", "traj").tolist()
+    for row, got in zip(rows, batch["step.reference_value"].tolist(), strict=True):
+        later = [at for at in range(row, len(reward)) if index[at] == index[row]]
+        assert got == pytest.approx(sum(0.5 ** (at - row) * reward[at] for at in later))
+    with pytest.raises(GuerdonError, match=r"Transitions.returns must lie in 0..1 or be None, got 2"):
+        Transitions(returns=2.0)

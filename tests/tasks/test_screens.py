@@ -11,7 +11,7 @@ from guerdon.tasks.screens import Screens
 
 def test_an_action_is_a_box():
     task = Screens()
-    assert task.box([0.0, 1.0, 0.0, np.log(2)]) == pytest.approx((37.5, 50.0, 62.5, 100.0))
+    assert task.box([0.0, 1.0, 0.0, np.log(0.5)]) == pytest.approx((25.0, 62.5, 75.0, 87.5))
     assert isinstance(task, ControlTask)
 
 
@@ -20,9 +20,9 @@ def test_the_exact_box_earns_everything_and_hit_alone_is_blind_to_size():
     for number, (left, top, right, bottom) in enumerate(task.boxes()):
         assert 0 <= left < right <= 100 and 8 <= right - left <= 25 and 8 <= bottom - top <= 25
         centre = [((left + right) / 200 - 0.5) * 4, ((top + bottom) / 200 - 0.5) * 4]
-        exact = [*centre, np.log((right - left) / 25), np.log((bottom - top) / 25)]
+        exact = [*centre, np.log((right - left) / 50), np.log((bottom - top) / 50)]
         assert task.scores(number, exact) == pytest.approx((1.0, 1.0, 1.0))
-        hit, overlap, near = task.scores(number, [*centre, np.log(8), np.log(8)])
+        hit, overlap, near = task.scores(number, [*centre, np.log(4), np.log(4)])
         assert hit == 1.0 and overlap < 0.02 and near < 0.7
 
 

@@ -48,7 +48,7 @@ def test_a_prior_is_the_first_probability_of_each_right_action():
 
 @pytest.mark.parametrize("bad", [{"prompts": 0}, {"vocab": 0}, {"depth": 0}, {"correct": 5}, {"correct": -1}])
 def test_sizes_that_make_no_tree_are_refused(bad):
-    with pytest.raises(GuerdonError, match=r"positive sizes and correct <= \d+ leaves"):
+    with pytest.raises(GuerdonError, match="TokenTree needs "):
         TokenTree(**bad)
 
 
@@ -79,3 +79,13 @@ def test_demonstrations_are_of_the_first_prompts_and_some_are_wrong():
     assert TokenTree(prompts=3, correct=0).stored(torch.arange(3))[2].tolist() == [0, 0, 0]
     with pytest.raises(GuerdonError, match=r"wrong_demonstrations must lie in 0..1"):
         TokenTree(wrong_demonstrations=2.0)
+
+
+def test_the_last_prompts_may_be_hard():
+    task = TokenTree(prompts=4, vocab=5, prior=0.2, hard=2, hard_factor=0.1)
+    prob = task.initial_logits().exp()
+    torch.testing.assert_close(prob.gather(1, task.rewarded())[:, 0], torch.tensor([0.2, 0.2, 0.02, 0.02]))
+    torch.testing.assert_close(prob.sum(1), torch.ones(4))
+    for bad in ({"hard": 5}, {"hard": 1, "prior": None}, {"hard": 1, "hard_factor": 0.0}):
+        with pytest.raises(GuerdonError, match=r"TokenTree\.hard must lie in 0\.\.4"):
+            TokenTree(**{"prompts": 4, "prior": 0.2, **bad})

@@ -53,6 +53,15 @@ def _list(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _measured(result: dict[str, Any]) -> str:
+    """Value and interval of a record, which may lack both where the claim could not be run."""
+    value, interval = result["value"], result["interval"]
+    if not isinstance(value, (int, float)):
+        return str(value)
+    ends = [number(end) if isinstance(end, (int, float)) else end for end in interval or ()]
+    return f"{number(value)} [{', '.join(ends)}]" if ends else number(value)
+
+
 def listed(paper_id: str, results: dict[str, Any]) -> dict[str, Any]:
     """A line of the list, from the paper's source alone."""
     facts = paper_facts(paper_id)
@@ -94,7 +103,8 @@ def _show(arguments: argparse.Namespace) -> int:
     for item in facts["claims"]:
         print(f"claim {item['name']} ({item['tier']}): {item['sentence']}")
         if result := item["result"]:
-            print(f"  {result['verdict']}: {result['value']} on {result['date']} at {result['commit']}")
+            print(f"  {result['verdict']}: {_measured(result)} on {result['date']} at {result['commit']}")
+            print(f"  {result['note']}")
     return 0
 
 

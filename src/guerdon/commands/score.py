@@ -54,7 +54,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Score every line."""
     from guerdon.piece import TaskSpec
-    from guerdon.rewards.samples import Judge, with_options
+    from guerdon.rewards.samples import SampleJudge, with_options
     from guerdon.serial import to_json
     from guerdon.specs import resolve, reward
 
@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
     piece = reward(arguments.reward)
     options = {"workers": positive("--workers", arguments.workers), "timeout": arguments.timeout}
     task = resolve(arguments.task, TaskSpec, "--task") if arguments.task else None
-    judge = Judge(with_options(piece, **options, cache=arguments.cache), task)
+    judge = SampleJudge(with_options(piece, **options, cache=arguments.cache), task)
     with source_of(arguments.file) as source:
         same = {"file": source.same, "reward": to_json(piece), "task": task and to_json(task)}
         with target_of(arguments.out, same if source.same else None) as (write, earlier):

@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Serve until told to stop."""
     from guerdon.piece import TaskSpec
     from guerdon.rewards._http import read_token
-    from guerdon.rewards.samples import Judge, with_options
+    from guerdon.rewards.samples import SampleJudge, with_options
     from guerdon.rewards.server import Limits, RewardServer
     from guerdon.specs import resolve, reward
 
@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     task = resolve(arguments.task, TaskSpec, "--task") if arguments.task else None
     token = read_token(arguments.token_env, arguments.token_file)
     limits = Limits(body=positive("--max-body", arguments.max_body) << 20)
-    with RewardServer((arguments.host, arguments.port), Judge(piece, task), token=token, limits=limits) as server:
+    with RewardServer((arguments.host, arguments.port), SampleJudge(piece, task), token=token, limits=limits) as server:
 
         def stop(number: int, frame: object) -> None:
             # shutdown() waits for the loop that this handler interrupts.

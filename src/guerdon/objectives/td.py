@@ -7,7 +7,7 @@ Maths
     ``y = r + gamma (1 - terminated) V(s')``, ``L = mean_j (q_j(s, a) - y)^2``: the average over the critics, not
     their sum (Kostrikov et al., 2021, eq. 6, and CORL's ``iql.py``).
 Reads
-    ``step.reward``, ``step.terminated``; ``action.q`` [action, critics] with gradient, ``action.next_value`` without.
+    ``step.reward``, ``step.terminated``; ``action.q`` [action, critics] with gradient, the next value without.
 Deviations
     None.
 """
@@ -28,16 +28,21 @@ class TemporalDifference(Term):
     """gamma."""
     coef: float = 1.0
     """Weight of the term."""
-
-    reads = ("step.reward", "step.terminated", "action.q", "action.next_value")
+    next_value: str = "action.next_value"
+    """The value of the next state; ``action.next_policy_q`` is that of the policy's actions by the target critics."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.discount <= 1:
             raise GuerdonError(f"TemporalDifference.discount must lie in 0..1, got {self.discount}")
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Reward, end, critics and the next state's value."""
+        return ("step.reward", "step.terminated", "action.q", self.next_value)
+
     def __call__(self, batch: Batch, state: Any = None) -> RowLoss:
         """Row losses ``[action]``."""
         goes_on = (~batch["step.terminated"]).to(batch["step.reward"].dtype)
-        target = batch["step.reward"] + self.discount * goes_on * batch["action.next_value"].detach()
+        target = batch["step.reward"] + self.discount * goes_on * batch[self.next_value].detach()
         loss = (batch["action.q"] - target[:, None]).square().mean(1)
         return RowLoss("action", self.coef * loss, {"td/loss": loss.detach(), "td/target": target})

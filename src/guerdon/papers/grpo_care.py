@@ -11,7 +11,9 @@ Reads
 Deviations
     The released copy moves by 0.005 every ten steps, here by 0.0005 every step; another script has a margin of 0. Tags
     are Qwen2's ids, recalled. In the released code a response without an answer tag has likelihood 1; here it is not
-    right. Text only: the paper's videos, and its benchmark with three levels of shift, are not part of this.
+    right. Text only: the paper's videos, and its benchmark with three levels of shift, are not part of this. The toy's
+    start (500 steps) was chosen on seed 0 among 200, 300 and 500 for its accuracy. There the answers follow 13 points
+    more often (interval 8 .. 18), which is more than nothing, and not surely more than the 10 that are claimed.
 """
 
 import dataclasses

@@ -92,6 +92,9 @@ def small_targets(seed: int) -> Evidence:
     return Evidence(float(error), 0.0, 1e-9, note="largest error")
 
 
+STEPS = 400
+
+
 def toy(hit: float, iou: float, edges: float) -> Recipe:
     """A Gaussian over boxes, 3 targets x 8 boxes per step."""
     return Recipe(
@@ -123,24 +126,26 @@ def shape(result: Result, task: Any) -> tuple[float, float, float]:
 
 @cache
 def runs(hit: float, iou: float, edges: float) -> tuple[tuple[float, ...], ...]:
-    """(hit rate, IoU, area ratio) per seed after 600 steps."""
+    """(hit rate, IoU, area ratio) per seed."""
     found: list[tuple[float, ...]] = []
 
     def measure(result: Result, task: Any) -> float:
         found.append(shape(result, task))
         return 0.0
 
-    finals(toy(hit, iou, edges), 600, measure, range(6))
+    finals(toy(hit, iou, edges), STEPS, measure, range(6))
     return tuple(zip(*found, strict=True))
 
 
 ALL = (1.0, 0.25, 0.125)
 
 
-def against(other: tuple[float, float, float], which: int, what: str, margin: float = 0.0, lower: bool = False):
+def against(
+    other: tuple[float, float, float], which: int, what: str, margin: float = 0.0, lower: bool = False
+) -> Evidence:
     """All three rewards against some of them, with the hit rates in the note."""
     ours, theirs = runs(*ALL), runs(*other)
-    evidence = compare(ours[which], theirs[which], f"{what} after 600 steps", margin, lower)
+    evidence = compare(ours[which], theirs[which], f"{what} after {STEPS} steps", margin, lower)
     hits = [sum(each[0]) / len(each[0]) for each in (ours, theirs)]
     return dataclasses.replace(evidence, note=f"{evidence.note}; hit rate {hits[0]:.2f} against {hits[1]:.2f}")
 

@@ -11,8 +11,9 @@ Reads
 Deviations
     The list of phrases is not the released one. ``phrases_only`` pays them only where an answer can be read, as the
     release does; what counts as readable is a boxed answer here. A scalar reward model's calibration (weight and
-    threshold are recalled only) is the same piece: ``Gate(..., high=threshold, factor=alpha)``. The toy has no text,
-    so nothing is measured of the phrases. Adam hides that noise shrinks the step; the toy uses it all the same.
+    threshold are recalled only) is a ``Choose`` with ``low=None, high=threshold`` too, its weight in ``WeightedSum``.
+    The toy has no text, so nothing is measured of the phrases. Adam hides that noise shrinks the step; the toy uses it
+    all the same.
 """
 
 import dataclasses
@@ -34,14 +35,16 @@ from guerdon.rewards.verifier import Verifier
 from guerdon.rollouts.sample import Sample
 from guerdon.rollouts.tabular import SampleTree
 from guerdon.scorers.format import Pattern
-from guerdon.shaping.gate import Gate
+from guerdon.shaping.choose import Choose
 from guerdon.shaping.label_flip import LabelFlip
 from guerdon.shaping.weighted_sum import WeightedSum
 from guerdon.tasks.token_tree import TokenTree
 from guerdon.update import Update
 
 READABLE = Scored(Pattern(r".*\\boxed\{.*"), name="readable")
-PHRASES, FALLBACK = ReasoningPhrases(), Gate("traj.reward/reasoning", high=0.5)
+PHRASES = ReasoningPhrases()
+FALLBACK = Choose("correct", then="reasoning", low=None, high=0.5, lazy=True, output="traj.reward/fallback")
+WHERE_READABLE = Choose("readable", then="reasoning", output="traj.reward/fallback")
 
 
 def compose(noise: float, *rewards: Transform, correct: float = 1.0) -> Recipe:
@@ -50,7 +53,7 @@ def compose(noise: float, *rewards: Transform, correct: float = 1.0) -> Recipe:
     return Recipe(
         rollout=Sample(),
         rewards=(Verifier(), READABLE, flip, *rewards),
-        shaping=(WeightedSum({"correct": correct, "readable": 0.0}),),
+        shaping=(WeightedSum({"correct": correct, "readable": 0.0, "reasoning": 0.0}),),
         advantage=(Standardize(),),
         objective=Objective(PPOClip()),
         update=Update(minibatches=4),
@@ -58,7 +61,7 @@ def compose(noise: float, *rewards: Transform, correct: float = 1.0) -> Recipe:
 
 
 RECIPE = compose(0.4, PHRASES, FALLBACK)
-PHRASES_ONLY = compose(0.0, PHRASES, Gate("traj.reward/reasoning", low=0.5, by="traj.reward/readable"), correct=0.0)
+PHRASES_ONLY = compose(0.0, PHRASES, WHERE_READABLE, correct=0.0)
 TEXT = "First, we look at it. Wait, that is odd; therefore the answer is 4."
 
 
@@ -77,7 +80,7 @@ def phrases(seed: int) -> Evidence:
     batch = ragged([[0.0, 1.0]], columns=columns)
     for piece in (PHRASES, FALLBACK):
         batch = batch.with_columns(piece(batch))
-    error = (batch["traj.reward/reasoning"] - torch.tensor([0.15, 0.0])).abs().max()
+    error = (batch["traj.reward/fallback"] - torch.tensor([0.15, 0.0])).abs().max()
     return Evidence(float(error), 0.0, 1e-7, note="largest error")
 
 

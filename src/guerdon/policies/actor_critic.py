@@ -6,6 +6,8 @@ Idea
 Maths
     ``q_j(s, a)`` for j = 1..critics; targets ``q'_j <- q'_j + rate (q_j - q'_j)`` after every optimiser step;
     ``target_q = min_j q'_j(s, a)``; ``next_value = V(s')``. Neither of the last two has a gradient.
+    For choices also every alternative: ``choice_q`` and ``choice_logprob``, and without a gradient
+    ``next_policy_q = sum_a' pi(a' | s') min_j q'_j(s', a')``.
 Reads
     ``step.observation``, ``step.action`` as ``policies/mlp.py``; ``step.next_observation`` for ``next_value``.
 Deviations
@@ -28,6 +30,9 @@ from guerdon.policies.mlp import Activation, Actor, check_widths, perceptron
 from guerdon.rng import Stream
 from guerdon.tasks.environment import ActionSpace
 
+CHOICES = frozenset({"action.choice_q", "action.choice_logprob", "action.next_policy_q"})
+"""Columns over all alternatives: only where actions are choices."""
+
 
 class Critics(nn.Module):
     """Independent action values ``q_j(s, a)``."""
@@ -47,6 +52,10 @@ class Critics(nn.Module):
         both = torch.cat([observation, action], 1)
         return torch.cat([head(both) for head in self.heads], 1)
 
+    def choices(self, observation: Tensor) -> Tensor:
+        """``[n, critics, choices]``, where there are choices."""
+        return torch.stack([head(observation) for head in self.heads], 1)
+
 
 class ActorCriticPolicy(Policy):
     """Actor; value and critics where they are wanted."""
@@ -59,6 +68,8 @@ class ActorCriticPolicy(Policy):
         self.targets = None if critics is None else copy.deepcopy(critics).requires_grad_(False)
         values = {"action.value", "action.next_value"} if critic is not None else set()
         action_values = {"action.q", "action.target_q"} if critics is not None else set()
+        if critics is not None and critics.has_choices:
+            action_values |= CHOICES
         self.provides = frozenset({"action.logprob", "action.entropy"} | values | action_values)
 
     def evaluate(self, batch: Batch, wants: frozenset[str]) -> dict[str, Tensor]:
@@ -74,11 +85,28 @@ class ActorCriticPolicy(Policy):
             out["action.value"] = self.critic(observation)[:, 0]
         if "action.q" in wants and self.critics is not None:
             out["action.q"] = self.critics(observation, action)
+        if wants & CHOICES:
+            out |= self._choices(batch, wants)
         with torch.no_grad():
             if "action.next_value" in wants:
                 out["action.next_value"] = self.value(batch["step.next_observation"])
             if "action.target_q" in wants and self.targets is not None:
                 out["action.target_q"] = self.targets(observation, action).amin(1)
+        return out
+
+    def _choices(self, batch: Batch, wants: frozenset[str]) -> dict[str, Tensor]:
+        """The wanted columns over all alternatives."""
+        assert self.critics is not None and self.targets is not None
+        observation, out = batch["step.observation"], {}
+        if "action.choice_q" in wants:
+            out["action.choice_q"] = self.critics.choices(observation)
+        if "action.choice_logprob" in wants:
+            out["action.choice_logprob"] = self.actor.network(observation).log_softmax(1)
+        if "action.next_policy_q" in wants:
+            with torch.no_grad():
+                there = batch["step.next_observation"]
+                prob = self.actor.network(there).softmax(1)
+                out["action.next_policy_q"] = (prob * self.targets.choices(there).amin(1)).sum(1)
         return out
 
     def act(self, observation: Tensor, generator: torch.Generator, greedy: bool = False) -> tuple[Tensor, Tensor]:
@@ -114,7 +142,7 @@ class ActorCritic(PolicySpec):
     target_rate: float = 0.005
     """How far the targets move per optimiser step; 1 copies the critics."""
 
-    provides = frozenset(
+    provides = CHOICES | frozenset(
         {"action.logprob", "action.entropy", "action.value", "action.next_value", "action.q", "action.target_q"}
     )
 
@@ -129,7 +157,7 @@ class ActorCritic(PolicySpec):
         value, critics = None, None
         if wants & {"action.value", "action.next_value"}:
             value = perceptron([size, *self.hidden, 1], self.activation, 1.0, stream.child("value"))
-        if wants & {"action.q", "action.target_q"}:
+        if wants & ({"action.q", "action.target_q"} | CHOICES):
             streams = [stream.child("critic", number) for number in range(self.critics)]
             critics = Critics(size, space, self.hidden, self.activation, streams)
         actor = Actor(size, space, self.hidden, self.activation, stream.child("actor"))

@@ -29,7 +29,7 @@ OWN = frozenset({"response", "prompt", "answer", "meta", "id", "problem", "split
 
 
 @dataclasses.dataclass(frozen=True)
-class Judge:
+class SampleJudge:
     """A reward piece, with the task whose problems and scorer it may need."""
 
     piece: Any

@@ -18,7 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from guerdon.errors import GuerdonError
-from guerdon.rewards.samples import Judge
+from guerdon.rewards.samples import SampleJudge
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -49,7 +49,7 @@ class RewardServer(ThreadingHTTPServer):
     daemon_threads = False  # closing waits for answers that are under way
 
     def __init__(
-        self, address: tuple[str, int], judge: Judge, *, token: str | None = None, limits: Limits | None = None
+        self, address: tuple[str, int], judge: SampleJudge, *, token: str | None = None, limits: Limits | None = None
     ) -> None:
         """Binds; serves once ``serve_forever`` is called.
 

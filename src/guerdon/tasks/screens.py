@@ -4,7 +4,7 @@ Idea
     What a grounding reward pays for is seen in the boxes that it leads to: too large, too small, or right.
 Maths
     K targets on a screen of ``side`` x ``side``; the observation is the one-hot number of the target. An action
-    ``(a, b, c, d)`` is the box with centre ``side (1/2 + a/4, 1/2 + b/4)`` and sides ``side/4 (e^c, e^d)``. It earns
+    ``(a, b, c, d)`` is the box with centre ``side (1/2 + a/4, 1/2 + b/4)`` and sides ``side/2 (e^c, e^d)``. It earns
     ``hit 1[centre inside] + iou IoU + edges edge closeness`` (``scorers/boxes.py``) and the episode ends.
 Reads
     Nothing; ``rollouts/episodes.py`` plays it.
@@ -61,7 +61,7 @@ class Screens(TaskSpec):
         """The box of an action."""
         a, b, c, d = (min(max(float(number), -20.0), 20.0) for number in action)
         x, y = self.side * (0.5 + a / 4), self.side * (0.5 + b / 4)
-        width, height = (self.side / 4 * math.exp(number) for number in (c, d))
+        width, height = (self.side / 2 * math.exp(number) for number in (c, d))
         return x - width / 2, y - height / 2, x + width / 2, y + height / 2
 
     def scores(self, number: int, action: Sequence[float]) -> tuple[float, float, float]:

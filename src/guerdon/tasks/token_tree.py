@@ -12,6 +12,7 @@ Deviations
     None.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -45,10 +46,16 @@ class TokenTree(TaskSpec):
     """Share of the prompts that have a demonstration."""
     wrong_demonstrations: float = 0.0
     """Share of the demonstrations that pay nothing."""
+    hard: int = 0
+    """The last so many prompts are hard: their priors are ``hard_factor`` times the others'."""
+    hard_factor: float = 0.1
+    """How much smaller a hard prompt's priors are."""
 
     def __post_init__(self) -> None:
-        if min(self.prompts, self.vocab, self.depth) < 1 or not 0 <= self.correct <= self.leaves:
-            raise GuerdonError(f"TokenTree needs positive sizes and correct <= {self.leaves} leaves, got {self}")
+        if min(self.prompts, self.vocab, self.depth) < 1 or self.depth * math.log2(self.vocab) > 62:
+            raise GuerdonError(f"TokenTree needs positive sizes and at most 2^62 leaves, got {self}")
+        if not 0 <= self.correct <= self.leaves:
+            raise GuerdonError(f"TokenTree needs 0 <= correct <= {self.leaves} leaves, got {self}")
         priors = self.priors
         if priors and (self.depth > 1 or self.correct >= self.leaves or not min(priors) > 0 or not sum(priors) < 1):
             raise GuerdonError(f"TokenTree.prior needs depth 1 and positive numbers with a sum below 1, got {self}")
@@ -56,6 +63,10 @@ class TokenTree(TaskSpec):
             raise GuerdonError(f"TokenTree.prior needs one number for all or for each rewarded action, got {self}")
         if not 0 <= self.demonstrated <= 1 or not 0 <= self.wrong_demonstrations <= 1:
             raise GuerdonError(f"TokenTree.demonstrated and .wrong_demonstrations must lie in 0..1, got {self}")
+        if not 0 <= self.hard <= self.prompts or not 0 < self.hard_factor <= 1 or (self.hard and not priors):
+            raise GuerdonError(
+                f"TokenTree.hard must lie in 0..{self.prompts} and needs a prior and hard_factor in (0, 1], got {self}"
+            )
 
     @property
     def priors(self) -> tuple[float, ...]:
@@ -122,9 +133,11 @@ class TokenTree(TaskSpec):
         """Rows that give the rewarded actions ``prior`` each, ``[contexts, V]``; None for uniform rows."""
         if not self.priors:
             return None
-        rest = (1 - sum(self.priors)) / (self.vocab - self.correct)
-        prob = torch.full((self.prompts, self.vocab), rest)
-        return prob.scatter(1, self.rewarded(), torch.tensor(self.priors).expand(self.prompts, -1)).log()
+        factor = torch.ones(self.prompts, 1)
+        factor[self.prompts - self.hard :] = self.hard_factor
+        priors = factor * torch.tensor(self.priors)
+        rest = (1 - priors.sum(1, keepdim=True)) / (self.vocab - self.correct)
+        return rest.expand(-1, self.vocab).scatter(1, self.rewarded(), priors).log()
 
     def outcome(
         self, prompt: Tensor, tokens: Tensor, length: Tensor, generator: torch.Generator

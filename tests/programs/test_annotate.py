@@ -89,3 +89,44 @@ def test_a_dead_worker_blocks_nobody(label):
 def test_a_call_needs_captions():
     with pytest.raises(GuerdonError, match="at least 1"):
         Annotator(lambda captions: [], batch=0)
+
+
+def success_in_corridor(rhat, put, beta, seed=0, rooms=6, horizon=24, batches=250, together=8):
+    """REINFORCE in a corridor whose end is the goal, and whose beginning has gold to look at again and again."""
+    chance, logits = np.random.default_rng(seed), np.zeros((rooms, 2))
+    reached = []
+    for _ in range(batches):
+        gradient, gained, played = np.zeros_like(logits), [], []
+        for _ in range(together):
+            room, rows, captions = 0, [], []
+            while len(rows) < horizon and room < rooms - 1:
+                right = chance.random() < 1 / (1 + np.exp(logits[room, 0] - logits[room, 1]))
+                rows.append((room, int(right)))
+                room = max(room + (1 if right else -1), 0)
+                captions.append("gold" if room == 0 else f"room {room}")
+            put(captions)
+            outer = [float(room == rooms - 1 and step == len(rows) - 1) for step in range(len(rows))]
+            rewards = intrinsic(captions, outer, rhat, beta=beta, c_ext=0.0)
+            played.append((rows, np.cumsum(rewards[::-1])[::-1]))
+            reached.append(room == rooms - 1)
+            gained.append(rewards.sum())
+        for rows, returns in played:
+            for (room, action), value in zip(rows, returns, strict=True):
+                chosen = np.exp(logits[room]) / np.exp(logits[room]).sum()
+                gradient[room] += (np.eye(2)[action] - chosen) * (value - np.mean(gained) / 2)
+        logits += 0.1 * gradient / together
+    return float(np.mean(reached[-200:]))
+
+
+def test_the_episodic_count_keeps_an_agent_from_farming_a_caption():
+    asked = []
+
+    def label(captions):
+        asked.extend(captions)
+        return [1.0] * len(captions)
+
+    with Annotator(label) as annotator:
+        put = lambda captions: (annotator.put(captions), annotator.wait(5))  # noqa: E731
+        farming, exploring = (success_in_corridor(annotator.reward, put, beta) for beta in (0.0, 3.0))
+    assert farming < 0.2 and exploring > 0.8, (farming, exploring)
+    assert len(asked) == len(set(asked)) <= 6

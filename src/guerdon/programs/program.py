@@ -283,6 +283,11 @@ def _sandboxed(job: Mapping[str, Any], arrays: Arrays, episode: np.ndarray | Non
     finished = Sandbox(limits).run(_worker(), files=files)
     if "processor time" in finished.reason or "longer than" in finished.reason:
         return {"stage": "timeout", "message": f"a program must be quick, but {finished.reason}"}
+    if "No module named 'numpy'" in finished.stderr:
+        raise GuerdonError(
+            f"reward programs need numpy in the sandbox, which {Sandbox(limits).interpreter} lacks; install bubblewrap, or "
+            "numpy for that Python"
+        )
     if not finished.ok:
         last = finished.stderr.strip().splitlines()[-1:]
         stage = "memory" if last and "MemoryError" in last[0] else "crash"

@@ -22,6 +22,7 @@ COMMANDS: dict[str, str] = {
     "eval": "pass@k of a trained policy or a model, with intervals",
     "score": "score a file of responses with any reward",
     "audit": "attack a reward before it is trusted",
+    "programs": "check a reward program before anything is trained with it",
     "serve-reward": "serve a reward over HTTP, for runs on other machines",
     "report": "write one HTML page about a run: curves and sample rollouts",
     "recipe": "print a paper's recipe as JSON, to edit and train from",

@@ -6,7 +6,8 @@ from tasks.fake_environment import Corridor
 
 from guerdon.batch import Batch
 from guerdon.errors import GuerdonError
-from guerdon.policies.mlp import MLP, perceptron
+from guerdon.policies.mlp import MLP
+from guerdon.policies.perceptron import perceptron
 from guerdon.rng import Stream
 
 ALL = frozenset({"action.logprob", "action.entropy", "action.value"})

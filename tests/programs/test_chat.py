@@ -1,5 +1,6 @@
 import json
 import threading
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -22,10 +23,11 @@ def server():
             seen.append((self.path, self.headers.get("Authorization"), body))
             status, data = httpd.answer(len(seen), body)  # pyright: ignore[reportAttributeAccessIssue]
             text = json.dumps(data).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text)
+            with suppress(OSError):  # who asked may have gone
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(text)))
+                self.end_headers()
+                self.wfile.write(text)
 
         def log_message(self, format, *args):
             pass

@@ -1,4 +1,5 @@
 import json
+import math
 
 import numpy as np
 import pytest
@@ -86,6 +87,19 @@ def test_a_process_that_ends_is_a_crash(monkeypatch):
     assert check(HEAD + "return x[:, 0]", SPEC).stage == "crash"
 
 
+def test_a_sandbox_without_numpy_is_not_the_programs_fault(monkeypatch):
+    class Fake:
+        interpreter = "/usr/bin/python3"
+
+        def run(self, *arguments, **named):
+            error = "ModuleNotFoundError: No module named 'numpy'"
+            return type("Finished", (), {"reason": "", "ok": False, "code": 1, "stdout": "", "stderr": error})
+
+    monkeypatch.setattr(module, "Sandbox", lambda limits: Fake())
+    with pytest.raises(GuerdonError, match="python3 lacks"):
+        check(HEAD + "return x[:, 0]", SPEC)
+
+
 ROWS = RewardSpec({"robot.place": Field((2,)), "robot.open": Field(dtype="bool"), "action": Field((2,))}, "by_row")
 BY_ROW = "def compute_dense_reward(self, action):\n    return "
 
@@ -147,6 +161,12 @@ def test_stored_transitions_are_what_a_dry_run_sees():
     rows = SPEC.examples(stored)
     assert len(rows["x"]) == 69 and (rows["x"][:64] == 7).all() and rows["done"].dtype == bool
     assert check(HEAD + "return x[:, 0]", SPEC, stored, isolate=False).stats["total"]["max"] == 10
+
+
+def test_a_program_cannot_change_what_others_compute_with():
+    for change in ("math.pi = 3", "np.sum = 3", "np.linalg.norm = 3"):
+        check(HEAD + f"{change}\n    return x[:, 0]", SPEC, isolate=False)
+    assert math.pi > 3.1 and np.sum(np.ones(2)) == 2 and np.linalg.norm(np.ones(4)) == 2
 
 
 def test_data_must_be_the_fields():

@@ -28,6 +28,15 @@ def test_training_that_raises_costs_the_candidate():
     assert candidate.score == FAILED and candidate.error == "training: ZeroDivisionError: too far"
 
 
+def test_a_mistake_in_the_set_up_is_told_at_once():
+    def refuses(program, seed):
+        raise GuerdonError("no such environment")
+
+    candidate = examine(reply(2), SPEC, book := diary())
+    with pytest.raises(GuerdonError, match="no such environment"):
+        score(candidate, refuses, 0, book)
+
+
 def test_a_runner_without_a_task_score_is_told_at_once():
     candidate = examine(reply(2), SPEC, book := diary())
     with pytest.raises(GuerdonError, match="task_score"):

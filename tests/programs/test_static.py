@@ -59,6 +59,24 @@ def test_a_program_of_plain_functions_passes(source):
     assert refusal(source, FIELDS) is None
 
 
+@pytest.mark.parametrize("depth", [400, 2000, 7900])
+@pytest.mark.parametrize("deep", ["-x", "x+x", "x[0]", "(x)", "not x", "lambda: x"])
+def test_deep_programs_crash_nothing(deep, depth):
+    before, after = deep.partition("x")[::2]
+    text = (before * (depth // max(len(before), 1)) if before else "") + "x" + after * (depth // max(len(after), 1))
+    for source in (
+        f"def compute_reward(x):\n    return {text}\n",
+        f"{text}\n{OK}",
+        f"def compute_reward(x={text}): pass",
+    ):
+        refusal(source, FIELDS)
+        identity(source)
+
+
+def test_doubtful_programs_warn_nobody():
+    assert refusal("def compute_reward(x):\n    'a\\d'\n    return x if 0 is 1 else x", FIELDS) is None
+
+
 def test_the_code_of_a_reply_is_its_first_python_block_from_the_first_def_on():
     reply = "Text\n```text\nno\n```\n```python\nimport torch\nimport math\n\n" + OK + "```\n```python\nb\n```"
     assert code_of(reply) == OK

@@ -18,6 +18,7 @@ from guerdon.errors import GuerdonError
 from guerdon.loop import Trainer, train
 from guerdon.objectives.nll import NLL
 from guerdon.objectives.reinforce import Reinforce
+from guerdon.objectives.row_weight import MaskWhere
 from guerdon.piece import Origin, Pick, Rollout, TaskSpec
 from guerdon.policies.language_model import LanguageModel
 from guerdon.policies.tabular import Tabular
@@ -135,6 +136,8 @@ def test_the_numbers_of_a_softmax_worked_out_by_hand():
         pytest.approx(x) for x in ([0.3, 0.4], [0.2])
     ]
     assert not found[0].requires_grad
+    # What stands behind the opening is the response's own answer; without one nothing is.
+    assert batch["token.own_answer"].tolist() == [False, False, True, True, False, False, False, True, True]
     assert set(batch.columns) == set(piece.writes)
     product = ReferenceLikelihood()(batch)["traj.reward/likelihood"]
     assert product.tolist() == pytest.approx([0.12, 0, 0.2, 0])
@@ -165,36 +168,38 @@ def test_without_a_reference_there_is_nothing_to_judge():
 
 def test_the_last_opening_counts_and_nothing_of_the_answer_stays():
     tokens = Pieces(WORDS)
-    assert (
-        up_to([A, OPEN, B, OPEN, C], ">", tokens) == up_to([A, OPEN, B, OPEN, C], (OPEN,), tokens) == [A, OPEN, B, OPEN]
-    )
+    for opening in (">", (OPEN,)):
+        assert up_to([A, OPEN, B, OPEN, C], opening, tokens) == (4, [])
     # ">a" is one token: the reference takes the place of its a.
-    assert up_to([B, OPEN_A, C], ">", tokens) == [B, OPEN]
-    assert up_to([B, OPEN_A, C], "b>", tokens) == [B, OPEN]
-    assert (
-        up_to([B, OPEN_A], (OPEN,), tokens) is None
-        and up_to([], ">", tokens) is None
-        and up_to([], (2,), tokens) is None
-    )
-    assert up_to([B, OPEN], (OPEN, B), tokens) is None
+    assert up_to([B, OPEN_A, C], ">", tokens) == (1, [OPEN])
+    assert up_to([B, OPEN_A, C], "b>", tokens) == (1, [OPEN])
+    for ids, opening in (([B, OPEN_A], (OPEN,)), ([B, OPEN], (OPEN, B)), ([], ">"), ([], (OPEN,))):
+        assert up_to(ids, opening, tokens) is None
 
 
 @given(st.lists(st.integers(A, OPEN_A), max_size=12))
 def test_what_is_kept_is_the_text_up_to_the_opening(ids):
     tokens = Pieces(WORDS)
-    text, kept = tokens.decode(ids), up_to(ids, ">", tokens)
-    assert (kept is None) == (">" not in text)
-    if kept is not None:
-        assert tokens.decode(kept) == text[: text.rindex(">") + 1]
-        assert kept[:-1] == ids[: len(kept) - 1]
+    text, found = tokens.decode(ids), up_to(ids, ">", tokens)
+    assert (found is None) == (">" not in text)
+    if found is not None:
+        count, more = found
+        assert tokens.decode([*ids[:count], *more]) == text[: text.rindex(">") + 1]
+
+
+def test_a_token_that_is_half_answer_is_the_answers_own():
+    batch = WithReferenceLikelihood(Said(responses=((B, OPEN_A, C), ())), opening=">")(
+        Given(), by_hand(), first, STREAM
+    )
+    assert batch["token.own_answer"].tolist() == [False, True, True]
+    assert batch["traj.reference_likelihood"][0].exp().tolist() == pytest.approx([0.3, 0.4])
 
 
 def test_a_character_that_two_tokens_share_does_not_shift_the_cut():
-    policy = tiny()
-    # Bytes: the last byte of the letter and the tag are tokens of their own, whatever was sampled before.
-    ids = policy.tokenizer.encode("\N{SNOWMAN}")[:2] + policy.tokenizer.encode("<answer>4")
-    kept = up_to(ids, "<answer>", policy.tokenizer)
-    assert kept == ids[:-1]
+    tokenizer = tiny().tokenizer
+    # Bytes, the first ones those of half a letter.
+    ids = tokenizer.encode("\N{SNOWMAN}")[:2] + tokenizer.encode("<answer>4")
+    assert up_to(ids, "<answer>", tokenizer) == (len(ids) - 1, [])
 
 
 @dataclass(frozen=True)
@@ -298,6 +303,13 @@ def test_the_policy_at_the_start_stays_the_judge_also_in_a_resumed_run():
     assert all(moved["start"]) and not any(moved["policy"])
 
 
+def test_a_run_that_was_interrupted_goes_on_as_if_it_had_not_been(tmp_path):
+    whole = train(recipe("start"), steps=4, seed=2).metrics
+    train(recipe("start"), steps=2, seed=2, out=tmp_path / "run", save_every=1)
+    again = train(recipe("start"), steps=4, seed=2, out=tmp_path / "run", resume=True).metrics
+    assert [step["loss"] for step in again] == [step["loss"] for step in whole]
+
+
 def test_it_is_saved_and_refuses_what_cannot_work():
     piece = WithReferenceLikelihood(opening=(3, 4), closing="</answer>", bare=True, by="start", micro_batch=2)
     assert from_json(to_json(piece)) == piece and piece.draws_policy and piece.longest == 32
@@ -337,12 +349,18 @@ def test_reasoning_that_leads_to_the_reference_is_learned_without_a_verifier():
     method = Recipe(
         task=Reasons(),
         rollout=WithReferenceLikelihood(
-            Sample(prompts=2, samples_per_prompt=16, sampling=Sampling(max_tokens=4)), opening=":"
+            Sample(prompts=2, samples_per_prompt=32, sampling=Sampling(max_tokens=4)), opening=":"
         ),
         rewards=(ReferenceLikelihood(),),
-        advantage=(Standardize(),),
+        advantage=(Standardize(), MaskWhere("token.own_answer")),
         objective=Objective(Reinforce()),
-        update=Update(lr=3e-3),
+        update=Update(lr=1e-3),
     )
-    rewards = [each["reward/likelihood"] for each in train(method, steps=40, seed=0, policy=policy).metrics]
-    assert rewards[0] == pytest.approx(0.5, abs=0.2) and sum(rewards[-5:]) / 5 > 0.9, rewards
+    right: list[float] = []
+    measure = lambda _, batch, __: right.append(  # noqa: E731
+        sum(map(Reasons().score, batch["traj.problem"], batch["traj.response"])) / batch.size("traj")
+    )
+    metrics = train(method, steps=50, seed=0, policy=policy, observers=(measure,)).metrics
+    rewards = [each["reward/likelihood"] for each in metrics]
+    for values in (rewards, right):
+        assert sum(values[:3]) / 3 == pytest.approx(0.5, abs=0.2) and sum(values[-5:]) / 5 > 0.9, values

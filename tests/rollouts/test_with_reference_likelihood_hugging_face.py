@@ -90,11 +90,16 @@ def test_the_reference_takes_the_place_of_the_answer_whatever_the_padding(policy
     assert policy.tokenizer.decode(encode("<answer>9")[-1:]) != "9", "a token reaches over the end of the tag"
     piece = WithReferenceLikelihood(bare=True, micro_batch=micro_batch)
     batch = said(policy)
-    judged, priors = piece.likelihoods(batch, policy), piece.priors(batch, policy)
+    columns, priors = piece.likelihoods(batch, policy), piece.priors(batch, policy)
+    judged = columns["traj.reference_likelihood"]
     assert judged[2] is not None and len(judged[2]) == 0
     for number in (0, 1, 3):
         problem = Sums().problem("train", number)
-        kept = up_to(encode(RESPONSES[number]), "<answer>", policy.tokenizer) or []
+        ids = encode(RESPONSES[number])
+        count, more = up_to(ids, "<answer>", policy.tokenizer) or (0, [])
+        kept = [*ids[:count], *more]
+        own = columns["token.own_answer"][batch.index("token", "traj") == number]
+        assert own.tolist() == [place >= count for place in range(len(ids))]
         assert policy.tokenizer.decode(kept) == RESPONSES[number].rpartition("<answer>")[0] + "<answer>"
         prompt, tail = policy.encode_prompt(problem), encode(problem.answer)
         for left in (0, 7):

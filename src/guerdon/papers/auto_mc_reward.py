@@ -46,7 +46,7 @@ UNSCALED = CAREFUL.replace("return -1 if obs.lava", "return -100 if obs.lava").r
     "else nearer", "else 100 * nearer"
 )
 PROGRAMS = {"sparse": SPARSE, "nearer": NEARER, "careful": CAREFUL, "unscaled": UNSCALED}
-SEEDS = tuple(range(8))
+SEEDS = tuple(range(24))
 
 
 @claim("Over sparse in -3, 0, 7 and dense in -9, 0, 2 the reward takes the nine values 0, +-.1, +-.9, +-1 and +-1.1")
@@ -102,12 +102,12 @@ def deaths(name: str) -> list[float]:
 
 @claim("The first dense reward finds ore where the sparse one does not", tier="proxy")
 def dense_helps(seed: int) -> Evidence:
-    return compare(ore("nearer"), ore("sparse"), "rate of ore in 8 caves")
+    return compare(ore("nearer"), ore("sparse"), "rate of ore in 24 caves")
 
 
 @claim("The reward after the analyzer's suggestion dies less often in lava than the one before", tier="proxy")
 def suggestion_helps(seed: int) -> Evidence:
-    evidence = compare(deaths("careful"), deaths("nearer"), "rate of death in lava in 8 caves", lower=True)
+    evidence = compare(deaths("careful"), deaths("nearer"), "rate of death in lava in 24 caves", lower=True)
     rates = [sum(ore(name)) / len(SEEDS) for name in ("careful", "nearer")]
     return replace(evidence, note=f"{evidence.note}; rate of ore {rates[0]:.3f} against {rates[1]:.3f}")
 
@@ -116,7 +116,7 @@ def suggestion_helps(seed: int) -> Evidence:
     "With signs, ore is found more often than with the same program's values at a hundred times the scale", tier="proxy"
 )
 def signs_help(seed: int) -> Evidence:
-    return compare(ore("careful"), ore("unscaled"), "rate of ore in 8 caves")
+    return compare(ore("careful"), ore("unscaled"), "rate of ore in 24 caves")
 
 
 paper = Paper(

@@ -33,7 +33,7 @@ from guerdon.programs.stub import BROKEN, EvolvingStub, linear_program, weights_
 
 LINE = RewardSpec({"x": Field()})
 STEPS = (-1.0, -0.5, 0.0, 0.5, 1.0)
-SEEDS, RETRAINED = (0, 1, 2, 3, 4, 5), 3
+SEEDS, RETRAINED = tuple(range(12)), 3
 
 
 def climber(messages: Sequence[Message], n: int = 1, temperature: float = 1.0) -> list[str]:

@@ -13,7 +13,7 @@ Deviations
     ``judged``), so the main recipe is without it. The sum is no strict order: a right query written differently can
     earn 5, and a wrong one that the judge likes nearly 6; composition ``dominance`` cuts what a wrong query earns to 3.
     The proxy's policy writes one of 28,800 queries slot by slot, without judge, format and KL; a
-    run on execution alone is stopped after 100 steps without any gradient.
+    run on execution alone is stopped where 100 steps bring no gradient.
 """
 
 import dataclasses

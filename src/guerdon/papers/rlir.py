@@ -23,6 +23,7 @@ import torch
 
 from guerdon.advantages.standardize import Standardize
 from guerdon.loop import Result
+from guerdon.metrics.action_f1 import ActionF1
 from guerdon.objective import Objective
 from guerdon.objectives.kl import KLPenalty
 from guerdon.objectives.ppo_clip import PPOClip
@@ -51,6 +52,7 @@ def compose(whole: bool = False) -> Recipe:
         advantage=(Standardize(),),
         objective=Objective(PPOClip(), regularizers=(KLPenalty(),)),
         update=Update(minibatches=2),
+        metrics=(ActionF1(),),
     )
 
 

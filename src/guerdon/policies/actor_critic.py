@@ -26,7 +26,8 @@ from torch import Tensor, nn
 from guerdon.batch import Batch
 from guerdon.errors import GuerdonError
 from guerdon.piece import Policy, PolicySpec
-from guerdon.policies.mlp import Activation, Actor, check_widths, perceptron
+from guerdon.policies.mlp import Actor, check_widths
+from guerdon.policies.perceptron import Activation, perceptron
 from guerdon.rng import Stream
 from guerdon.tasks.environment import ActionSpace
 
@@ -38,7 +39,7 @@ class Critics(nn.Module):
     """Independent action values ``q_j(s, a)``."""
 
     def __init__(
-        self, observation_size: int, space: ActionSpace, hidden: Sequence[int], activation: str, streams: list[Stream]
+        self, observation_size: int, space: ActionSpace, hidden: Sequence[int], activation: Activation, streams: list[Stream]
     ) -> None:
         super().__init__()
         self.has_choices = space.choices is not None

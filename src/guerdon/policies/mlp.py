@@ -13,11 +13,9 @@ Deviations
     wrappers and no part of the network.
 """
 
-import itertools
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -26,32 +24,16 @@ from guerdon.batch import Batch
 from guerdon.errors import GuerdonError
 from guerdon.piece import Policy, PolicySpec
 from guerdon.policies.distributions import Categorical, DiagonalGaussian, Distribution
+from guerdon.policies.perceptron import Activation, perceptron
 from guerdon.rng import Stream
 from guerdon.tasks.environment import ActionSpace
-
-Activation = Literal["tanh", "relu"]
-ACTIVATIONS: dict[str, type[nn.Module]] = {"tanh": nn.Tanh, "relu": nn.ReLU}
-
-
-def perceptron(sizes: Sequence[int], activation: str, gain: float, stream: Stream) -> nn.Sequential:
-    """Layers ``sizes[0] -> ... -> sizes[-1]``, orthogonal weights, the last with ``gain``; no global randomness."""
-    generator, layers = stream.generator(), []
-    last = len(sizes) - 2
-    for number, (wide_in, wide_out) in enumerate(itertools.pairwise(sizes)):
-        # The usual constructor would fill the weights from torch's global generator.
-        layer = torch.nn.utils.skip_init(nn.Linear, wide_in, wide_out)
-        assert isinstance(layer, nn.Linear)
-        nn.init.orthogonal_(layer.weight, gain if number == last else math.sqrt(2), generator=generator)
-        nn.init.zeros_(layer.bias)
-        layers += [layer] if number == last else [layer, ACTIVATIONS[activation]()]
-    return nn.Sequential(*layers)
 
 
 class Actor(nn.Module):
     """Observation -> distribution over actions."""
 
     def __init__(
-        self, observation_size: int, space: ActionSpace, hidden: Sequence[int], activation: str, stream: Stream
+        self, observation_size: int, space: ActionSpace, hidden: Sequence[int], activation: Activation, stream: Stream
     ) -> None:
         super().__init__()
         outputs = space.choices if space.choices is not None else space.size

@@ -25,15 +25,12 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {"tanh": nn.Tanh, "relu": nn.ReLU}
 
 def perceptron(sizes: Sequence[int], activation: Activation, gain: float, stream: Stream) -> nn.Sequential:
     """Layers ``sizes[0] -> ... -> sizes[-1]``; no activation after the last."""
-    generator = stream.generator()
+    generator, last = stream.generator(), len(sizes) - 2
     layers: list[Any] = []
-    for width, out in pairwise(sizes):
+    for number, (width, out) in enumerate(pairwise(sizes)):
         # The usual constructor would draw the weights from torch's global generator.
         layer: Any = torch.nn.utils.skip_init(nn.Linear, width, out)
-        nn.init.orthogonal_(layer.weight, math.sqrt(2), generator=generator)
+        nn.init.orthogonal_(layer.weight, gain if number == last else math.sqrt(2), generator=generator)
         nn.init.zeros_(layer.bias)
-        layers += [layer, ACTIVATIONS[activation]()]
-    head = layers[-2]
-    with torch.no_grad():
-        head.weight.mul_(gain / math.sqrt(2))
-    return nn.Sequential(*layers[:-1])
+        layers += [layer] if number == last else [layer, ACTIVATIONS[activation]()]
+    return nn.Sequential(*layers)

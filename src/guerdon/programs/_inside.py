@@ -55,9 +55,11 @@ def namespace():
     """The names that a program is given."""
     offered = types.SimpleNamespace(**{name: getattr(np, name) for name in NUMPY})
     offered.linalg = types.SimpleNamespace(norm=np.linalg.norm)
+    # A copy: the module itself could be changed by a program.
+    numbers = types.SimpleNamespace(**{name: value for name, value in vars(math).items() if name[0] != "_"})
     allowed = {name: getattr(builtins, name) for name in BUILTINS}
     allowed["__import__"] = numpy_only
-    return {"__builtins__": allowed, "__name__": "program", "math": math, "np": offered}
+    return {"__builtins__": allowed, "__name__": "program", "math": numbers, "np": offered}
 
 
 def facade(row, prefix=""):

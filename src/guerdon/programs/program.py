@@ -88,7 +88,7 @@ class RewardSpec:
             )
 
     def examples(self, stored: Arrays | None = None) -> dict[str, np.ndarray]:
-        """Transitions of a dry run: ``stored`` ones or random ones, then zeros, the extremes and their halves."""
+        """Transitions of a dry run: ``stored`` ones or random ones, then zeros, the extremes and their halves, in range."""
         generator = np.random.default_rng(0)
         rows = {}
         for name, what in self.fields.items():
@@ -99,7 +99,8 @@ class RewardSpec:
             else:
                 top = 2 if what.dtype == "bool" else int(what.high) + 1
                 given = generator.integers(0 if what.dtype == "bool" else int(what.low), top, (DRY_ROWS, *what.shape))
-            corners = [np.full(what.shape, value) for value in (0.0, what.low, what.high, what.low / 2, what.high / 2)]
+            values = (0.0, what.low, what.high, what.low / 2, what.high / 2)
+            corners = [np.full(what.shape, min(max(value, what.low), what.high)) for value in values]
             rows[name] = np.concatenate([given.astype(what.dtype), np.stack(corners).astype(what.dtype)])
         return rows
 
@@ -282,6 +283,11 @@ def _sandboxed(job: Mapping[str, Any], arrays: Arrays, episode: np.ndarray | Non
     finished = Sandbox(limits).run(_worker(), files=files)
     if "processor time" in finished.reason or "longer than" in finished.reason:
         return {"stage": "timeout", "message": f"a program must be quick, but {finished.reason}"}
+    if "No module named 'numpy'" in finished.stderr:
+        raise GuerdonError(
+            f"reward programs need numpy in the sandbox, which {Sandbox(limits).interpreter} lacks; install bubblewrap, or "
+            "numpy for that Python"
+        )
     if not finished.ok:
         last = finished.stderr.strip().splitlines()[-1:]
         stage = "memory" if last and "MemoryError" in last[0] else "crash"

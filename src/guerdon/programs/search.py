@@ -75,7 +75,7 @@ class Candidate:
 
 
 class Diary:
-    """What a search did, in memory and, with a folder, on disk."""
+    """What a search did, in memory and, with a folder, on disk. A folder is for one search: one runner, one spec."""
 
     def __init__(self, folder: str | Path | None = None, isolate: bool = True) -> None:
         """``isolate``: dry runs happen in the sandbox; False is for programs that you have read."""
@@ -119,7 +119,7 @@ class Diary:
         """``check``, once per program."""
         self.keep(program)
         judge = lambda: asdict(check(program.source, program.spec, stored, isolate=self.isolate))  # noqa: E731
-        facts = self.recall("verdicts", program.identity, judge)
+        facts = self.recall("verdicts", [program.identity, asdict(program.spec)], judge)
         return Verdict(**facts)
 
     def train(self, runner: Runner, program: Program, seed: int) -> Trained:
@@ -149,12 +149,14 @@ def score(candidate: Candidate, runner: Runner, seed: int, diary: Diary) -> None
     """Train with a candidate that passed the checks. What its training raises costs the candidate, not the search.
 
     Raises:
-        GuerdonError: if the runner does not log what is searched for, which no program could mend.
+        GuerdonError: on what no program could mend: the runner does not log what is searched for, or refuses its set-up.
     """
     if not candidate.verdict.ok:
         return
     try:
         trained = diary.train(runner, candidate.program, seed)
+    except GuerdonError:
+        raise  # a mistake in the recipe or the machine's set-up is not the program's
     except Exception as error:
         candidate.error = f"training: {type(error).__name__}: {error}"[:2000]
         return

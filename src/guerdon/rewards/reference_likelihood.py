@@ -7,7 +7,8 @@ Maths
 Reads
     ``traj.reference_likelihood`` and, to debias, ``group.reference_prior`` of ``WithReferenceLikelihood``.
 Deviations
-    A product shrinks with the length of the reference, so it suits short answers.
+    A product shrinks with the length of the reference, so it suits short answers. The two methods are recalled, not read;
+    that VeriFree also trains the reference's tokens, weighted by the reward, is left out.
 """
 
 import math

@@ -31,6 +31,11 @@ def alternation(
     for step in range(steps):
         numbers.append(task)
         taken += 1
-        if taken >= horizon or (success is not None and success[step] and taken >= minimum):
+        if is_over(taken, success is not None and success[step], horizon, minimum):
             task, taken = (task + 1) % tasks, 0
     return numbers
+
+
+def is_over(taken: int, success: bool, horizon: int, minimum: int = 1) -> bool:
+    """Whether it is the next task's turn after ``taken`` steps on this one."""
+    return taken >= horizon or (success and taken >= minimum)

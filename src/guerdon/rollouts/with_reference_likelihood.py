@@ -7,7 +7,9 @@ Idea
 Maths
     ``l_t = log pi(y*_t | x, z, opening, y*_<t)`` for the tokens of ``y*`` (and of ``closing``), without gradient;
     ``traj.reference_likelihood`` holds them, one tensor per response. With ``bare``, ``group.reference_prior`` holds
-    ``log pi(y*_t | x, opening, y*_<t)``: what was likely before any reasoning.
+    ``log pi(y*_t | x, opening, y*_<t)``: what was likely before any reasoning. ``token.own_answer`` is true on what the
+    reference took the place of: the reward says nothing of these tokens, so ``MaskWhere("token.own_answer")`` keeps
+    them from being trained by it, else they wander.
 Reads
     ``traj.input_ids`` and ``token.position`` of another rollout; the problems' reference answers.
 Deviations
@@ -108,8 +110,9 @@ class WithReferenceLikelihood(Rollout):
 
     @property
     def writes(self) -> tuple[str, ...]:
-        """The columns of the other rollout, and log-probs of the reference."""
-        return (*self.rollout.writes, "traj.reference_likelihood", *(["group.reference_prior"] if self.bare else []))
+        """The columns of the other rollout, log-probs of the reference, and which tokens it took the place of."""
+        prior = ["group.reference_prior"] if self.bare else []
+        return (*self.rollout.writes, "traj.reference_likelihood", "token.own_answer", *prior)
 
     def init_state(self) -> nn.Module | None:
         """The other rollout's state, with a place for the copy of the policy where one is needed."""
@@ -125,19 +128,21 @@ class WithReferenceLikelihood(Rollout):
         else:
             judge = policy
         batch = call_with_state(self.rollout, task, policy, pick, stream, state=state)
-        columns: dict[str, Column] = {"traj.reference_likelihood": self.likelihoods(batch, judge)}
-        if self.bare:
-            columns["group.reference_prior"] = self.priors(batch, judge)
-        return batch.with_columns(columns)
+        batch = batch.with_columns(self.likelihoods(batch, judge))
+        return batch.with_columns({"group.reference_prior": self.priors(batch, judge)}) if self.bare else batch
 
-    def likelihoods(self, batch: Batch, model: LanguageModel) -> list[Tensor | None]:
-        """Log-probs of the reference after each response's reasoning."""
-        prompts = prompt_lengths(batch)
-        heads = []
-        for ids, length in zip(batch["traj.input_ids"], prompts, strict=True):
-            kept = up_to(ids[length:].tolist(), self.opening, model.tokenizer)
-            heads.append(None if kept is None else torch.tensor([*ids[:length].tolist(), *kept]))
-        return self._judged(batch["traj.problem"], heads, model)
+    def likelihoods(self, batch: Batch, model: LanguageModel) -> dict[str, Column]:
+        """Log-probs of the reference after each response's reasoning, and which tokens are the response's own answer."""
+        heads: list[Tensor | None] = []
+        ends = []
+        for ids, length in zip(batch["traj.input_ids"], prompt_lengths(batch), strict=True):
+            found = up_to(ids[length:].tolist(), self.opening, model.tokenizer)
+            kept, more = found or (len(ids), [])
+            ends.append(length + kept)
+            heads.append(torch.cat([ids[: length + kept], torch.tensor(more, dtype=ids.dtype)]) if found else None)
+        own = batch["token.position"] >= torch.tensor(ends, dtype=torch.int64)[batch.index("token", "traj")]
+        judged = self._judged(batch["traj.problem"], heads, model)
+        return {"traj.reference_likelihood": judged, "token.own_answer": own}
 
     def priors(self, batch: Batch, model: LanguageModel) -> list[Tensor | None]:
         """Log-probs of the reference without any reasoning."""
@@ -187,12 +192,12 @@ def as_ids(tag: Tag, tokenizer: TextTokenizer) -> list[int]:
     return tokenizer.encode(tag) if isinstance(tag, str) else list(tag)
 
 
-def up_to(ids: list[int], opening: Tag, tokenizer: TextTokenizer) -> list[int] | None:
-    """The ids up to the end of the last opening; None without one."""
+def up_to(ids: list[int], opening: Tag, tokenizer: TextTokenizer) -> tuple[int, list[int]] | None:
+    """How many of the ids stand before the end of the last opening, and the ids that complete it; None without one."""
     if isinstance(opening, tuple):
         size = len(opening)
         ends = [end for end in range(size, len(ids) + 1) if tuple(ids[end - size : end]) == opening]
-        return ids[: ends[-1]] if ends else None
+        return (ends[-1], []) if ends else None
     times = tokenizer.decode(ids).count(opening)
     if not times:
         return None
@@ -203,10 +208,10 @@ def up_to(ids: list[int], opening: Tag, tokenizer: TextTokenizer) -> list[int] |
     text = tokenizer.decode(ids[:high])
     end = text.rfind(opening) + len(opening)
     if end == len(text):
-        return ids[:high]
+        return high, []
     # A token may end inside a character, whose part then decodes to something else than what is there.
     cut = next(cut for cut in range(high - 1, -1, -1) if text.startswith(tokenizer.decode(ids[:cut])))
-    return [*ids[:cut], *tokenizer.encode(text[len(tokenizer.decode(ids[:cut])) : end])]
+    return cut, tokenizer.encode(text[len(tokenizer.decode(ids[:cut])) : end])
 
 
 @torch.no_grad()

@@ -1,9 +1,11 @@
+import numpy as np
 import pytest
 
 from guerdon.papers.auto_mc_reward import CAREFUL, NEARER, SPARSE
 from guerdon.programs.chat import ScriptedChat, ScriptExhausted
 from guerdon.programs.gridcraft import SPEC
-from guerdon.programs.roles import design
+from guerdon.programs.program import Program
+from guerdon.programs.roles import cycle_gain, design
 from guerdon.programs.search import Diary, Trained
 
 
@@ -73,3 +75,13 @@ def test_a_killed_design_goes_on_where_it_was(tmp_path):
     rest = ScriptedChat({"designer": [block(CAREFUL)], "critic": ["OK"], "analyzer": ["y"]})
     found = design(rest, SPEC, runs([0.8]), "go", rounds=2, diary=book(tmp_path))
     assert found.best.source == CAREFUL and [call.role for call in rest.calls] == ["designer", "critic", "analyzer"]
+
+
+def test_a_reward_that_pays_for_going_around_is_found():
+    distance = np.array([5, 4, 5, 6, 5, 3, 2, 3])
+    loops = {"ore_distance": distance, "lava_distance": 9 + 0 * distance}
+    loops.update(found=np.zeros(8, bool), dead=np.zeros(8, bool))
+    episode = np.array([0, 0, 0, 0, 0, 1, 1, 1])
+    assert cycle_gain(Program(NEARER, SPEC), loops, episode, isolate=False) == 0
+    farmed = NEARER.replace("return nearer", "return max(nearer, 0)")
+    assert cycle_gain(Program(farmed, SPEC), loops, episode) == 2

@@ -11,7 +11,7 @@ Deviations
     Scale rule and roles were read in the paper; numbers of attempts, log format and limits of the memory are ours. Without
     released code or Minecraft, the proxies use a cave of 12 x 12 cells with tabular Q-learning, and scripted roles; their
     programs run in this process after the checks. A dense reward for getting nearer is no potential: walking to and fro
-    pays nothing only because a step away costs what the step back gives.
+    pays nothing only because a step away costs what the step back gives. Eight caves were too few for the third (LOG.md).
 """
 
 from dataclasses import replace

@@ -13,6 +13,8 @@ Deviations
 
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from guerdon.programs.chat import ChatModel, Message, as_role, system, user
 from guerdon.programs.program import Arrays, Program, RewardSpec, Verdict
 from guerdon.programs.search import Candidate, Diary, Runner, score
@@ -129,3 +131,12 @@ def _better(one: Candidate, other: Candidate | None) -> bool:
     if other is None or other.trained is None:
         return True
     return (one.trained.last, -len(one.source)) > (other.trained.last, -len(other.source))
+
+
+def cycle_gain(program: Program, loops: Arrays, episode: np.ndarray, *, isolate: bool = True) -> float:
+    """Most that the dense part's signs pay for going around in a closed loop; above 0, an agent can farm it.
+
+    ``loops``: transitions, each episode of which ends in the state of its first row; ``episode``: their numbers from 0.
+    """
+    found = program.evaluate(loops, episode, isolate=isolate)
+    return float(np.bincount(episode, np.sign(found.components["dense"])).max())

@@ -8,6 +8,7 @@ from guerdon.describe import brief, default_text, field_docs, summary, type_name
 from guerdon.objective import Objective
 from guerdon.objectives.aggregation import SumOverLength
 from guerdon.objectives.ppo_clip import PPOClip
+from guerdon.scorers.exact import Exact
 
 
 @dataclass(frozen=True)
@@ -64,3 +65,7 @@ def test_a_piece_in_brief_shows_what_was_set():
     assert brief(SumOverLength(8)) == "SumOverLength(length=8)"
     assert brief(Objective(PPOClip(clip_high=0.3))) == "Objective(surrogate=PPOClip(clip_high=0.3))"
     assert brief(PPOClip()) == "PPOClip"
+
+
+def test_pieces_in_a_dict_are_told_in_brief():
+    assert value_text({"a": Exact(tag="x"), "b": 1}) == '{"a": "Exact(tag=x)", "b": 1}'

@@ -79,7 +79,7 @@ def value_text(value: Any) -> str:
     if isinstance(value, (tuple, list)):
         return "[" + ", ".join(value_text(item) for item in value) + "]"
     if isinstance(value, dict):
-        return json.dumps(value)
+        return json.dumps(value, default=brief)
     return value if isinstance(value, str) and value else repr(value)
 
 

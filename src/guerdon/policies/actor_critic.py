@@ -39,7 +39,12 @@ class Critics(nn.Module):
     """Independent action values ``q_j(s, a)``."""
 
     def __init__(
-        self, observation_size: int, space: ActionSpace, hidden: Sequence[int], activation: Activation, streams: list[Stream]
+        self,
+        observation_size: int,
+        space: ActionSpace,
+        hidden: Sequence[int],
+        activation: Activation,
+        streams: list[Stream],
     ) -> None:
         super().__init__()
         self.has_choices = space.choices is not None

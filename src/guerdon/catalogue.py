@@ -7,7 +7,7 @@ import inspect
 import pkgutil
 from functools import cache
 from pathlib import Path
-from types import ModuleType
+from types import GenericAlias, ModuleType
 
 from guerdon.errors import GuerdonError
 
@@ -61,7 +61,7 @@ def pieces() -> dict[str, type]:
     found: dict[str, type] = {cls.__name__: cls for cls in (Objective, Update, Recipe)}
     for folder in SLOTS:
         for module in modules(folder):
-            for name, cls in inspect.getmembers(module, inspect.isclass):
+            for name, cls in inspect.getmembers(module, is_class):
                 if not issubclass(cls, Piece) or inspect.isabstract(cls) or cls.__module__ != module.__name__:
                     continue
                 if not dataclasses.is_dataclass(cls):
@@ -70,6 +70,11 @@ def pieces() -> dict[str, type]:
                     raise RuntimeError(f"two pieces are called {name}: {found[name].__module__} and {module.__name__}")
                 found[name] = cls
     return found
+
+
+def is_class(value: object) -> bool:
+    """Whether a value is a class; Python 3.10's ``inspect.isclass`` takes ``list[int]`` for one as well."""
+    return isinstance(value, type) and not isinstance(value, GenericAlias)
 
 
 def written_by(cls: type) -> tuple[str, ...]:

@@ -7,8 +7,9 @@ import inspect
 import pkgutil
 from functools import cache
 from pathlib import Path
-from types import GenericAlias, ModuleType
+from types import ModuleType
 
+from guerdon.describe import is_class
 from guerdon.errors import GuerdonError
 
 SLOTS: tuple[str, ...] = (
@@ -70,11 +71,6 @@ def pieces() -> dict[str, type]:
                     raise RuntimeError(f"two pieces are called {name}: {found[name].__module__} and {module.__name__}")
                 found[name] = cls
     return found
-
-
-def is_class(value: object) -> bool:
-    """Whether a value is a class; Python 3.10's ``inspect.isclass`` takes ``list[int]`` for one as well."""
-    return isinstance(value, type) and not isinstance(value, GenericAlias)
 
 
 def written_by(cls: type) -> tuple[str, ...]:

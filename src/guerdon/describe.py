@@ -43,6 +43,11 @@ def field_types(cls: type) -> dict[str, Any]:
     return {field.name: hints[field.name] for field in dataclasses.fields(cls) if field.init}
 
 
+def is_class(value: object) -> bool:
+    """Whether a value is a class; on Python 3.10 ``isinstance(list[int], type)`` holds as well."""
+    return isinstance(value, type) and not isinstance(value, types.GenericAlias)
+
+
 def type_name(hint: Any) -> str:
     """An annotation for people: ``float``, ``int or none``, ``'linear' or 'cosine'``."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)

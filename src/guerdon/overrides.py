@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Any, get_args, get_origin
 
-from guerdon.describe import field_docs, field_types, first_line, type_name, value_text
+from guerdon.describe import field_docs, field_types, first_line, is_class, type_name, value_text
 from guerdon.errors import GuerdonError
 from guerdon.piece import Piece
 from guerdon.recipe import Recipe
@@ -60,7 +60,7 @@ def _piece_flags(piece: Any, path: str, kind: str, doc: str) -> Iterator[Flag]:
 
 
 def _holds_pieces(hint: Any) -> bool:
-    return any(isinstance(part, type) and issubclass(part, Piece) for part in (hint, *get_args(hint)))
+    return any(is_class(part) and issubclass(part, Piece) for part in (hint, *get_args(hint)))
 
 
 def _label(value: Any) -> str:

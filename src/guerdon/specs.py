@@ -15,7 +15,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from guerdon.describe import field_types, type_name
+from guerdon.describe import field_types, is_class, type_name
 from guerdon.errors import GuerdonError
 from guerdon.serial import fits, from_json, suggest, to_json
 
@@ -165,7 +165,7 @@ def read_value(text: str, hint: Any, where: str) -> Any:
     from guerdon.piece import Piece
 
     for option in (hint, *_members(hint)):
-        if isinstance(option, type) and issubclass(option, Piece) and text.lower() not in ("none", "null"):
+        if is_class(option) and issubclass(option, Piece) and text.lower() not in ("none", "null"):
             return to_json(resolve(text, option, where))
     for reading in _readings(text, hint):
         if fits(from_json(reading, where), hint):

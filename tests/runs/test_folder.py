@@ -59,7 +59,9 @@ def test_a_run_folder_says_what_was_run_and_what_happened(tmp_path, toys):
     )
     run = read_run(out)
     assert run.recipe == toy_recipe() and run.facts["status"] == "finished" and run.facts["seed"] == 0
-    assert run.facts["versions"]["torch"] == torch.__version__ and run.facts["machine"]["cores"] == os.cpu_count()
+    assert (
+        torch.__version__.startswith(run.facts["versions"]["torch"]) and run.facts["machine"]["cores"] == os.cpu_count()
+    )
     assert [line["step"] for line in run.metrics] == [1, 2, 3, 4]
     assert [{k: v for k, v in line.items() if k != "step"} for line in run.metrics] == result.metrics
     assert run.rollout_steps == [1, 3, 4] and run.checkpoint_steps == [2, 4]

@@ -35,6 +35,7 @@ COVERED_BY = {
     "tasks/fork_sequences.py": "rollouts/test_tabular.py",
     "tasks/problem.py": "tasks/test_jsonl.py",
     "tasks/shared_features.py": "rollouts/test_tabular.py",
+    "tasks/token_task.py": "rollouts/test_tabular.py",
     "update.py": "test_loop.py",
 }
 """File without a test file of its own name -> the one that tests it, because it is only ever used through another."""

@@ -13,6 +13,7 @@ Deviations
     code the model may be shown another candidate's text. Programs see numpy arrays, and checks come before training.
     The proxy's toy is a point mass with a search over four controller numbers; a script that mutates the weights it is
     shown stands for the model, so it tests the loop and not a model's knowledge; its programs run in this process.
+    That the fourth round's programs beat the first's was claimed after their scores on three of the seeds had been seen.
 """
 
 from dataclasses import replace

@@ -19,12 +19,12 @@ from torch import Tensor
 
 from guerdon.batch import Column
 from guerdon.errors import GuerdonError
-from guerdon.piece import TaskSpec
 from guerdon.rng import Stream
+from guerdon.tasks.token_task import TokenTask
 
 
 @dataclass(frozen=True)
-class ActionCode(TaskSpec):
+class ActionCode(TokenTask):
     """P prompts, each with a code of ``depth`` actions out of ``vocab``."""
 
     prompts: int = 4
@@ -42,20 +42,6 @@ class ActionCode(TaskSpec):
         if min(self.prompts, self.depth) < 1 or self.vocab < 2 or not 0 < self.certainty < 1:
             raise GuerdonError(f"ActionCode needs positive sizes, vocab >= 2 and certainty in (0, 1), got {self}")
 
-    @property
-    def contexts(self) -> int:
-        """One row per prompt and position."""
-        return self.prompts * self.depth
-
-    @property
-    def actions(self) -> int:
-        """K."""
-        return self.vocab
-
-    def size(self, split: str) -> int:
-        """Number of problems."""
-        return self.prompts
-
     def codes(self) -> Tensor:
         """``[P, D]``."""
         generator = Stream((self.seed, "action_code")).generator()
@@ -66,14 +52,6 @@ class ActionCode(TaskSpec):
         code = self.codes().flatten()[:, None]
         rows = torch.full((self.contexts, self.vocab), (1 - self.certainty) / (self.vocab - 1))
         return rows.scatter(1, code, self.certainty).log()
-
-    def context(self, prompt: Tensor, prefix: Tensor) -> Tensor:
-        """Row of the prompt and the position, ``[n]``."""
-        return prompt * self.depth + prefix.shape[1]
-
-    def ends(self, tokens: Tensor) -> Tensor:
-        """No action ends a trajectory early, ``[n]`` false."""
-        return torch.zeros_like(tokens, dtype=torch.bool)
 
     def outcome(
         self, prompt: Tensor, tokens: Tensor, length: Tensor, generator: torch.Generator

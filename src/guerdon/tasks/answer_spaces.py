@@ -22,15 +22,15 @@ from torch import Tensor
 
 from guerdon.batch import Column
 from guerdon.errors import GuerdonError
-from guerdon.piece import TaskSpec
 from guerdon.rng import Stream
+from guerdon.tasks.token_task import TokenTask
 
 SHOWN, RULED_OUT = 0.01, -3000.0
 """So small that nothing is learned from which answers are offered: with 1 and -30 a policy reads the right one off them."""
 
 
 @dataclass(frozen=True)
-class AnswerSpaces(TaskSpec):
+class AnswerSpaces(TokenTask):
     """``questions`` in every format of ``formats``; a response is one answer."""
 
     questions: int = 48
@@ -55,11 +55,6 @@ class AnswerSpaces(TaskSpec):
             raise GuerdonError(
                 f"AnswerSpaces.formats must be numbers of answers, the last one vocab={self.vocab}, got {self.formats}"
             )
-
-    @property
-    def actions(self) -> int:
-        """V."""
-        return self.vocab
 
     @property
     def contexts(self) -> int:
@@ -107,10 +102,6 @@ class AnswerSpaces(TaskSpec):
     def context(self, prompt: Tensor, prefix: Tensor) -> Tensor:
         """Row of a training problem, ``[n]``."""
         return prompt // self.questions * 2 * self.questions + prompt % self.questions
-
-    def ends(self, tokens: Tensor) -> Tensor:
-        """Every response is one token, ``[n]`` true."""
-        return torch.ones_like(tokens, dtype=torch.bool)
 
     def outcome(
         self, prompt: Tensor, tokens: Tensor, length: Tensor, generator: torch.Generator

@@ -19,10 +19,10 @@ from torch import Tensor
 
 from guerdon.batch import Column
 from guerdon.errors import GuerdonError
-from guerdon.piece import TaskSpec
 from guerdon.rng import Stream
 from guerdon.scorers.box_programs import BoxPrograms
 from guerdon.tasks.problem import Problem
+from guerdon.tasks.token_task import TokenTask
 
 WORDS = (*"0123456789", "box(", ",", ").move(", ")", "sphere(", "+")
 SHAPE = ("box(", "", ",", "", ",", "", ").move(", "", ",", "", ",", "", ")")
@@ -31,7 +31,7 @@ DIGITS = [place for place, word in enumerate(SHAPE) if not word]
 
 
 @dataclass(frozen=True)
-class BoxWriting(TaskSpec):
+class BoxWriting(TokenTask):
     """P prompts, each asking for one box with sizes 1..9 and a corner in 0..9."""
 
     prompts: int = 4
@@ -48,15 +48,6 @@ class BoxWriting(TaskSpec):
         if self.prompts < 1 or not 0 < self.certainty < 1:
             raise GuerdonError(f"BoxWriting needs prompts >= 1 and certainty in (0, 1), got {self}")
 
-    @property
-    def contexts(self) -> int:
-        """One row per prompt and place."""
-        return self.prompts * self.depth
-
-    def size(self, split: str) -> int:
-        """Number of prompts."""
-        return self.prompts
-
     def numbers(self) -> Tensor:
         """Sizes and corner of each wanted box, ``[P, 6]``."""
         generator = Stream((self.seed, "box_writing")).generator()
@@ -71,14 +62,6 @@ class BoxWriting(TaskSpec):
             row[:] = (1 - self.certainty) / (self.actions - len(right))
             row[right] = self.certainty / len(right)
         return rows.log().repeat(self.prompts, 1)
-
-    def context(self, prompt: Tensor, prefix: Tensor) -> Tensor:
-        """Row of the prompt and the place, ``[n]``."""
-        return prompt * self.depth + prefix.shape[1]
-
-    def ends(self, tokens: Tensor) -> Tensor:
-        """No token ends a program early, ``[n]`` false."""
-        return torch.zeros_like(tokens, dtype=torch.bool)
 
     def outcome(
         self, prompt: Tensor, tokens: Tensor, length: Tensor, generator: torch.Generator

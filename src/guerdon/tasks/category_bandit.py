@@ -18,12 +18,12 @@ from torch import Tensor
 
 from guerdon.batch import Column
 from guerdon.errors import GuerdonError
-from guerdon.piece import TaskSpec
 from guerdon.rng import Stream
+from guerdon.tasks.token_task import TokenTask
 
 
 @dataclass(frozen=True)
-class CategoryBandit(TaskSpec):
+class CategoryBandit(TokenTask):
     """P prompts in K categories, V actions with d features, one demonstration each."""
 
     prompts: int = 98
@@ -44,20 +44,6 @@ class CategoryBandit(TaskSpec):
     def __post_init__(self) -> None:
         if min(self.vocab, self.width, self.rare) < 1 or self.categories < 2 or self.prompts <= self.rare:
             raise GuerdonError(f"CategoryBandit needs positive sizes, 2 categories and prompts > rare, got {self}")
-
-    @property
-    def contexts(self) -> int:
-        """One row per prompt."""
-        return self.prompts
-
-    @property
-    def actions(self) -> int:
-        """V."""
-        return self.vocab
-
-    def size(self, split: str) -> int:
-        """Number of problems."""
-        return self.prompts
 
     def kinds(self) -> Tensor:
         """Category of each prompt, ``[P]``."""
@@ -81,14 +67,6 @@ class CategoryBandit(TaskSpec):
     def rewards(self) -> Tensor:
         """1 on the demonstrated action, ``[P, V]``."""
         return torch.nn.functional.one_hot(self.demonstrations(), self.vocab).float()
-
-    def context(self, prompt: Tensor, prefix: Tensor) -> Tensor:
-        """Row of the prompt, ``[n]``."""
-        return prompt
-
-    def ends(self, tokens: Tensor) -> Tensor:
-        """Every response is one token, ``[n]`` true."""
-        return torch.ones_like(tokens, dtype=torch.bool)
 
     def outcome(
         self, prompt: Tensor, tokens: Tensor, length: Tensor, generator: torch.Generator

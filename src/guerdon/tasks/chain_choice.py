@@ -17,13 +17,13 @@ from torch import Tensor
 
 from guerdon.batch import Column
 from guerdon.errors import GuerdonError
-from guerdon.piece import TaskSpec
+from guerdon.tasks.token_task import TokenTask
 
 RIGHT, WRONG = 0, 1
 
 
 @dataclass(frozen=True)
-class ChainChoice(TaskSpec):
+class ChainChoice(TokenTask):
     """P prompts with two actions: a right chain (0) or a wrong one (1)."""
 
     prompts: int = 16
@@ -47,26 +47,9 @@ class ChainChoice(TaskSpec):
         """Chance of a right answer after each action."""
         return (self.after_right, self.after_wrong)
 
-    @property
-    def contexts(self) -> int:
-        """One row per prompt."""
-        return self.prompts
-
-    def size(self, split: str) -> int:
-        """Number of problems."""
-        return self.prompts
-
     def initial_logits(self) -> Tensor:
         """Rows that choose the right chain with ``start``, ``[P, 2]``."""
         return torch.tensor([self.start, 1 - self.start]).log().repeat(self.prompts, 1)
-
-    def context(self, prompt: Tensor, prefix: Tensor) -> Tensor:
-        """Row of the prompt, ``[n]``."""
-        return prompt
-
-    def ends(self, tokens: Tensor) -> Tensor:
-        """Every response is one token, ``[n]`` true."""
-        return torch.ones_like(tokens, dtype=torch.bool)
 
     def outcome(
         self, prompt: Tensor, tokens: Tensor, length: Tensor, generator: torch.Generator

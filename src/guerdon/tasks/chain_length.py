@@ -23,8 +23,8 @@ import torch
 from torch import Tensor
 
 from guerdon.batch import Column
-from guerdon.piece import TaskSpec
 from guerdon.rng import Stream
+from guerdon.tasks.token_task import TokenTask
 
 THINK, STOP, FILLER = 0, 1, 2
 FILLER_SHARE = 0.9
@@ -32,7 +32,7 @@ FILLER_SHARE = 0.9
 
 
 @dataclass(frozen=True)
-class ChainLength(TaskSpec):
+class ChainLength(TokenTask):
     """P prompts; after each thought the policy goes on or stops."""
 
     prompts: int = 64
@@ -60,10 +60,6 @@ class ChainLength(TaskSpec):
     def actions(self) -> int:
         """Think or stop, or go on without thinking."""
         return 3 if self.filler else 2
-
-    def size(self, split: str) -> int:
-        """Number of problems."""
-        return self.prompts
 
     def needs(self) -> tuple[Tensor, Tensor]:
         """Thoughts each prompt needs and the estimate it shows, each ``[P]``."""

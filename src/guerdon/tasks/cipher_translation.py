@@ -22,12 +22,12 @@ from torch.nn.functional import one_hot
 
 from guerdon.batch import Column
 from guerdon.errors import GuerdonError
-from guerdon.piece import TaskSpec
 from guerdon.rng import Stream
+from guerdon.tasks.token_task import TokenTask
 
 
 @dataclass(frozen=True)
-class CipherTranslation(TaskSpec):
+class CipherTranslation(TokenTask):
     """P sentences of ``depth`` words out of ``vocab``; the first half of them is for training."""
 
     prompts: int = 128
@@ -52,16 +52,6 @@ class CipherTranslation(TaskSpec):
             raise GuerdonError(f"CipherTranslation needs prompts, vocab >= 2, depth >= 1 and noise >= 0, got {self}")
         if not 0 <= self.exemplar <= 1 or not 0 <= self.bias <= 1:
             raise GuerdonError(f"CipherTranslation.exemplar and bias must lie in 0..1, got {self}")
-
-    @property
-    def contexts(self) -> int:
-        """One row per sentence and place."""
-        return self.prompts * self.depth
-
-    @property
-    def actions(self) -> int:
-        """V."""
-        return self.vocab
 
     def size(self, split: str) -> int:
         """Half of the sentences each; test sentences are numbered from the middle."""
@@ -90,14 +80,6 @@ class CipherTranslation(TaskSpec):
         weights = torch.zeros(self.depth, self.depth, self.vocab, self.vocab)
         weights[torch.arange(self.depth), order] = self.start * one_hot(cipher, self.vocab).float()
         return weights.flatten(0, 2)
-
-    def context(self, prompt: Tensor, prefix: Tensor) -> Tensor:
-        """Row of the sentence and the place, ``[n]``."""
-        return prompt * self.depth + prefix.shape[1]
-
-    def ends(self, tokens: Tensor) -> Tensor:
-        """No word ends a sentence early, ``[n]`` false."""
-        return torch.zeros_like(tokens, dtype=torch.bool)
 
     def outcome(
         self, prompt: Tensor, tokens: Tensor, length: Tensor, generator: torch.Generator

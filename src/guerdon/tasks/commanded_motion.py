@@ -18,12 +18,12 @@ from torch import Tensor
 
 from guerdon.batch import Column
 from guerdon.errors import GuerdonError
-from guerdon.piece import TaskSpec
 from guerdon.rng import Stream
+from guerdon.tasks.token_task import TokenTask
 
 
 @dataclass(frozen=True)
-class CommandedMotion(TaskSpec):
+class CommandedMotion(TokenTask):
     """P sequences of ``depth`` commands out of ``vocab``, a motion for each, and what a reader makes of it."""
 
     prompts: int = 64
@@ -50,15 +50,6 @@ class CommandedMotion(TaskSpec):
         """One row per command."""
         return self.vocab
 
-    @property
-    def actions(self) -> int:
-        """K."""
-        return self.vocab
-
-    def size(self, split: str) -> int:
-        """Number of sequences."""
-        return self.prompts
-
     def commands(self) -> Tensor:
         """``[P, T]``."""
         generator = Stream((self.seed, "commanded_motion")).generator()
@@ -72,10 +63,6 @@ class CommandedMotion(TaskSpec):
     def context(self, prompt: Tensor, prefix: Tensor) -> Tensor:
         """The command of the next frame, ``[n]``."""
         return self.commands()[prompt, prefix.shape[1]]
-
-    def ends(self, tokens: Tensor) -> Tensor:
-        """No motion ends a video early, ``[n]`` false."""
-        return torch.zeros_like(tokens, dtype=torch.bool)
 
     def outcome(
         self, prompt: Tensor, tokens: Tensor, length: Tensor, generator: torch.Generator

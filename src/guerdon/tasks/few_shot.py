@@ -21,12 +21,12 @@ from torch import Tensor
 
 from guerdon.batch import Column
 from guerdon.errors import GuerdonError
-from guerdon.piece import TaskSpec
 from guerdon.rng import Stream
+from guerdon.tasks.token_task import TokenTask
 
 
 @dataclass(frozen=True)
-class FewShot(TaskSpec):
+class FewShot(TokenTask):
     """``shots`` pictures of each of ``classes`` classes; a response is a label."""
 
     classes: int = 10
@@ -94,17 +94,9 @@ class FewShot(TaskSpec):
         """``[d, classes]``."""
         return self._draws[1]
 
-    def context(self, prompt: Tensor, prefix: Tensor) -> Tensor:
-        """Row of the picture, ``[n]``."""
-        return prompt
-
     def stored(self, problem: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The labels of pictures ``[n]``: owners, tokens ``[n, 1]``, rewards."""
         return torch.arange(len(problem)), self.labels()[problem][:, None], torch.ones(len(problem))
-
-    def ends(self, tokens: Tensor) -> Tensor:
-        """Every response is one token, ``[n]`` true."""
-        return torch.ones_like(tokens, dtype=torch.bool)
 
     def outcome(
         self, prompt: Tensor, tokens: Tensor, length: Tensor, generator: torch.Generator

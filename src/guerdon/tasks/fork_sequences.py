@@ -20,11 +20,11 @@ from torch import Tensor
 
 from guerdon.batch import Column
 from guerdon.errors import GuerdonError
-from guerdon.piece import TaskSpec
+from guerdon.tasks.token_task import TokenTask
 
 
 @dataclass(frozen=True)
-class ForkSequences(TaskSpec):
+class ForkSequences(TokenTask):
     """D positions of K choices; ``forks`` of them accept ``accepted`` choices, the rest one."""
 
     prompts: int = 8
@@ -56,22 +56,9 @@ class ForkSequences(TaskSpec):
         """One table row per (prompt, position)."""
         return self.prompts * self.positions
 
-    @property
-    def actions(self) -> int:
-        """Choices per row."""
-        return self.vocab
-
-    def size(self, split: str) -> int:
-        """Number of problems."""
-        return self.prompts
-
     def context(self, prompt: Tensor, prefix: Tensor) -> Tensor:
         """Table row: the position, whatever was chosen before. ``[n]``."""
         return prompt * self.positions + prefix.shape[1]
-
-    def ends(self, tokens: Tensor) -> Tensor:
-        """No token ends a response early, ``[n]`` false."""
-        return torch.zeros_like(tokens, dtype=torch.bool)
 
     def is_fork(self, context: Tensor) -> Tensor:
         """Whether table rows belong to forks, ``[n]``."""

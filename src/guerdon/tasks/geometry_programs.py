@@ -20,10 +20,10 @@ from torch import Tensor
 
 from guerdon.batch import Column
 from guerdon.errors import GuerdonError
-from guerdon.piece import TaskSpec
 from guerdon.rng import Stream
 from guerdon.scorers.geometry import GeometryProgram
 from guerdon.tasks.problem import Problem
+from guerdon.tasks.token_task import TokenTask
 
 WORDS = ("pyth", "tri")
 NAMES = ("x", "y")
@@ -31,7 +31,7 @@ LENGTHS = 3
 
 
 @dataclass(frozen=True)
-class GeometryPrograms(TaskSpec):
+class GeometryPrograms(TokenTask):
     """P prompts with three lengths each; a program of ``statements`` statements and an answer."""
 
     prompts: int = 4
@@ -52,15 +52,6 @@ class GeometryPrograms(TaskSpec):
         """Tokens of a program."""
         return 4 * self.statements + 1
 
-    @property
-    def contexts(self) -> int:
-        """One row per prompt and place."""
-        return self.prompts * self.depth
-
-    def size(self, split: str) -> int:
-        """Number of prompts."""
-        return self.prompts
-
     def lengths(self) -> Tensor:
         """The given lengths, different ones below 60, ``[P, 3]``."""
         generator = Stream((self.seed, "geometry_programs")).generator()
@@ -77,14 +68,6 @@ class GeometryPrograms(TaskSpec):
         rows = torch.zeros(self.depth, self.actions)
         rows[torch.arange(0, self.depth - 1, 4), len(WORDS) :] = -1e9
         return rows.repeat(self.prompts, 1)
-
-    def context(self, prompt: Tensor, prefix: Tensor) -> Tensor:
-        """Row of the prompt and the place, ``[n]``."""
-        return prompt * self.depth + prefix.shape[1]
-
-    def ends(self, tokens: Tensor) -> Tensor:
-        """No token ends a program early, ``[n]`` false."""
-        return torch.zeros_like(tokens, dtype=torch.bool)
 
     def program(self, number: int, tokens: list[int]) -> str:
         """The text of a program."""

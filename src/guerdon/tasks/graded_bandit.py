@@ -19,12 +19,12 @@ from torch import Tensor
 
 from guerdon.batch import Column
 from guerdon.errors import GuerdonError
-from guerdon.piece import TaskSpec
 from guerdon.rng import Stream
+from guerdon.tasks.token_task import TokenTask
 
 
 @dataclass(frozen=True)
-class GradedBandit(TaskSpec):
+class GradedBandit(TokenTask):
     """P prompts at ``hints + 1 + noises`` levels each, V actions."""
 
     prompts: int = 64
@@ -63,11 +63,6 @@ class GradedBandit(TaskSpec):
         """One row per prompt and level: ``prompt levels + level``."""
         return self.prompts * self.levels
 
-    @property
-    def actions(self) -> int:
-        """V."""
-        return self.vocab
-
     def size(self, split: str) -> int:
         """Number of problems."""
         return self.contexts
@@ -102,14 +97,6 @@ class GradedBandit(TaskSpec):
     def rewards(self) -> Tensor:
         """1 on the right action, at every level, ``[P levels, V]``."""
         return torch.nn.functional.one_hot(self.right().repeat_interleave(self.levels), self.vocab).float()
-
-    def context(self, prompt: Tensor, prefix: Tensor) -> Tensor:
-        """Row of the problem, ``[n]``."""
-        return prompt
-
-    def ends(self, tokens: Tensor) -> Tensor:
-        """Every response is one token, ``[n]`` true."""
-        return torch.ones_like(tokens, dtype=torch.bool)
 
     def outcome(
         self, prompt: Tensor, tokens: Tensor, length: Tensor, generator: torch.Generator

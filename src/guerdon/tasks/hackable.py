@@ -19,12 +19,12 @@ from torch import Tensor
 
 from guerdon.batch import Column
 from guerdon.errors import GuerdonError
-from guerdon.piece import TaskSpec
 from guerdon.rng import Stream
+from guerdon.tasks.token_task import TokenTask
 
 
 @dataclass(frozen=True)
-class HackableBandit(TaskSpec):
+class HackableBandit(TokenTask):
     """P prompts, V actions, one of them a hack; a response is one action."""
 
     prompts: int = 64
@@ -49,20 +49,6 @@ class HackableBandit(TaskSpec):
                 f"got {self}"
             )
 
-    @property
-    def contexts(self) -> int:
-        """One row per prompt."""
-        return self.prompts
-
-    @property
-    def actions(self) -> int:
-        """V."""
-        return self.vocab
-
-    def size(self, split: str) -> int:
-        """Number of problems."""
-        return self.prompts
-
     def _draws(self) -> tuple[Tensor, Tensor, Tensor]:
         generator = Stream((self.seed, "hackable")).generator()
         true = torch.randn((self.prompts, self.vocab), generator=generator)
@@ -85,14 +71,6 @@ class HackableBandit(TaskSpec):
         rows = torch.full((self.prompts, self.vocab), (1 - self.prior) / (self.vocab - 1))
         rows[:, 0] = self.prior
         return rows.log()
-
-    def context(self, prompt: Tensor, prefix: Tensor) -> Tensor:
-        """Row of the prompt, ``[n]``."""
-        return prompt
-
-    def ends(self, tokens: Tensor) -> Tensor:
-        """Every response is one action, ``[n]`` true."""
-        return torch.ones_like(tokens, dtype=torch.bool)
 
     def outcome(
         self, prompt: Tensor, tokens: Tensor, length: Tensor, generator: torch.Generator

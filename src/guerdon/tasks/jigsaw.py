@@ -21,14 +21,14 @@ from torch import Tensor
 
 from guerdon.batch import Column
 from guerdon.errors import GuerdonError
-from guerdon.piece import TaskSpec
 from guerdon.rng import Stream
+from guerdon.tasks.token_task import TokenTask
 
 RULED_OUT = -30.0
 
 
 @dataclass(frozen=True)
-class Jigsaw(TaskSpec):
+class Jigsaw(TokenTask):
     """``puzzles`` orders of ``tiles`` tiles; a response is an order."""
 
     puzzles: int = 1
@@ -87,10 +87,6 @@ class Jigsaw(TaskSpec):
         for tile in prefix.unbind(1):
             used = used | (1 << tile)
         return prompt * 2**self.tiles + used
-
-    def ends(self, tokens: Tensor) -> Tensor:
-        """All tiles are placed, ``[n]`` false."""
-        return torch.zeros_like(tokens, dtype=torch.bool)
 
     def outcome(
         self, prompt: Tensor, tokens: Tensor, length: Tensor, generator: torch.Generator

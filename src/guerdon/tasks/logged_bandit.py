@@ -20,12 +20,12 @@ from torch import Tensor
 
 from guerdon.batch import Column
 from guerdon.errors import GuerdonError
-from guerdon.piece import TaskSpec
 from guerdon.rng import Stream
+from guerdon.tasks.token_task import TokenTask
 
 
 @dataclass(frozen=True)
-class LoggedBandit(TaskSpec):
+class LoggedBandit(TokenTask):
     """P prompts, V actions of utility U(0, 1), and ``logged`` rated uniform actions per prompt."""
 
     prompts: int = 16
@@ -45,20 +45,6 @@ class LoggedBandit(TaskSpec):
         if min(self.prompts, self.vocab, self.logged) < 1 or not 0 <= self.noise < torch.inf:
             raise GuerdonError(f"LoggedBandit needs positive sizes and noise of 0 or more, got {self}")
 
-    @property
-    def contexts(self) -> int:
-        """One row per prompt."""
-        return self.prompts
-
-    @property
-    def actions(self) -> int:
-        """V."""
-        return self.vocab
-
-    def size(self, split: str) -> int:
-        """Number of problems."""
-        return self.prompts
-
     def rewards(self) -> Tensor:
         """True utilities, ``[P, V]``."""
         return torch.rand((self.prompts, self.vocab), generator=self._stream("utility").generator())
@@ -76,14 +62,6 @@ class LoggedBandit(TaskSpec):
 
     def _stream(self, name: str) -> Stream:
         return Stream((self.seed, "logged_bandit", name))
-
-    def context(self, prompt: Tensor, prefix: Tensor) -> Tensor:
-        """Row of the prompt, ``[n]``."""
-        return prompt
-
-    def ends(self, tokens: Tensor) -> Tensor:
-        """Every response is one token, ``[n]`` true."""
-        return torch.ones_like(tokens, dtype=torch.bool)
 
     def outcome(
         self, prompt: Tensor, tokens: Tensor, length: Tensor, generator: torch.Generator

@@ -19,13 +19,13 @@ from torch import Tensor
 
 from guerdon.batch import Column
 from guerdon.errors import GuerdonError
-from guerdon.piece import TaskSpec
 from guerdon.policies.tabular import TabularPolicy
 from guerdon.rng import Stream
+from guerdon.tasks.token_task import TokenTask
 
 
 @dataclass(frozen=True)
-class NextItem(TaskSpec):
+class NextItem(TokenTask):
     """Users with d features, ``catalogue`` items of two tokens; the first half of the users is for training."""
 
     users: int = 400
@@ -53,11 +53,6 @@ class NextItem(TaskSpec):
     def contexts(self) -> int:
         """One row per user and prefix: users without, then users x V with the first token."""
         return self.users * (1 + self.vocab)
-
-    @property
-    def actions(self) -> int:
-        """V."""
-        return self.vocab
 
     def size(self, split: str) -> int:
         """Half of the users each; test users are numbered from the middle."""
@@ -95,10 +90,6 @@ class NextItem(TaskSpec):
     def context(self, prompt: Tensor, prefix: Tensor) -> Tensor:
         """Row of the user and the prefix, ``[n]``."""
         return prompt if prefix.shape[1] == 0 else self.users + prompt * self.vocab + prefix[:, 0]
-
-    def ends(self, tokens: Tensor) -> Tensor:
-        """No token ends a response early, ``[n]`` false."""
-        return torch.zeros_like(tokens, dtype=torch.bool)
 
     def outcome(
         self, prompt: Tensor, tokens: Tensor, length: Tensor, generator: torch.Generator

@@ -15,12 +15,12 @@ from torch import Tensor
 
 from guerdon.batch import Column
 from guerdon.errors import GuerdonError
-from guerdon.piece import TaskSpec
 from guerdon.rng import Stream
+from guerdon.tasks.token_task import TokenTask
 
 
 @dataclass(frozen=True)
-class PairScores(TaskSpec):
+class PairScores(TokenTask):
     """``depth`` tokens out of ``vocab``; a score per position and token, and one for a pair."""
 
     prompts: int = 1
@@ -37,20 +37,6 @@ class PairScores(TaskSpec):
     def __post_init__(self) -> None:
         if self.prompts < 1 or self.vocab < 2 or not 2 <= self.depth <= 12 or self.bonus < 0:
             raise GuerdonError(f"PairScores needs prompts >= 1, vocab >= 2, depth in 2..12 and bonus >= 0, got {self}")
-
-    @property
-    def contexts(self) -> int:
-        """One row per prompt and position."""
-        return self.prompts * self.depth
-
-    @property
-    def actions(self) -> int:
-        """Choices per row."""
-        return self.vocab
-
-    def size(self, split: str) -> int:
-        """Number of problems."""
-        return self.prompts
 
     def tables(self) -> tuple[Tensor, Tensor, Tensor]:
         """Scores ``[P, depth, vocab]``, and the positions and tokens of the pair, each ``[P, 2]``."""
@@ -74,14 +60,6 @@ class PairScores(TaskSpec):
         row = torch.arange(self.prompts)[:, None]
         pair = probabilities[row, places, tokens].prod(1)
         return ((probabilities * scores).sum((1, 2)) + self.bonus * pair) / self.best()
-
-    def context(self, prompt: Tensor, prefix: Tensor) -> Tensor:
-        """Row of the prompt and the position, ``[n]``."""
-        return prompt * self.depth + prefix.shape[1]
-
-    def ends(self, tokens: Tensor) -> Tensor:
-        """No token ends a response, ``[n]`` false."""
-        return torch.zeros_like(tokens, dtype=torch.bool)
 
     def outcome(
         self, prompt: Tensor, tokens: Tensor, length: Tensor, generator: torch.Generator

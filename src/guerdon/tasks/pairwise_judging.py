@@ -20,12 +20,12 @@ from torch import Tensor
 
 from guerdon.batch import Column
 from guerdon.errors import GuerdonError
-from guerdon.piece import TaskSpec
 from guerdon.rng import Stream
+from guerdon.tasks.token_task import TokenTask
 
 
 @dataclass(frozen=True)
-class PairwiseJudging(TaskSpec):
+class PairwiseJudging(TokenTask):
     """P pairs with d features; two tokens, each 0 or 1, of which the second is the verdict."""
 
     pairs: int = 128
@@ -80,10 +80,6 @@ class PairwiseJudging(TaskSpec):
     def context(self, prompt: Tensor, prefix: Tensor) -> Tensor:
         """Row of (pair, analysis so far), ``[n]``."""
         return 3 * prompt + (1 + prefix[:, 0] if prefix.shape[1] else 0)
-
-    def ends(self, tokens: Tensor) -> Tensor:
-        """No token ends a response early, ``[n]`` false."""
-        return torch.zeros_like(tokens, dtype=torch.bool)
 
     def outcome(
         self, prompt: Tensor, tokens: Tensor, length: Tensor, generator: torch.Generator

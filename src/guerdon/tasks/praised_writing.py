@@ -20,12 +20,12 @@ from torch import Tensor
 
 from guerdon.batch import Column
 from guerdon.errors import GuerdonError
-from guerdon.piece import TaskSpec
 from guerdon.rng import Stream
+from guerdon.tasks.token_task import TokenTask
 
 
 @dataclass(frozen=True)
-class PraisedWriting(TaskSpec):
+class PraisedWriting(TokenTask):
     """P prompts, texts of ``depth`` words: ``facts``, then ``flattery``, then ``neutral`` words."""
 
     prompts: int = 8
@@ -57,31 +57,14 @@ class PraisedWriting(TaskSpec):
             raise GuerdonError(f"PraisedWriting.asked must be at most facts and depth, got {self.asked}")
 
     @property
-    def contexts(self) -> int:
-        """One row per prompt and place."""
-        return self.prompts * self.depth
-
-    @property
     def actions(self) -> int:
         """V."""
         return self.facts + self.flattery + self.neutral
-
-    def size(self, split: str) -> int:
-        """Number of prompts."""
-        return self.prompts
 
     def wanted(self) -> Tensor:
         """Whether a prompt asks for a fact, ``[P, F]``."""
         generator = Stream((self.seed, "praised_writing")).generator()
         return torch.rand((self.prompts, self.facts), generator=generator).argsort(1) < self.asked
-
-    def context(self, prompt: Tensor, prefix: Tensor) -> Tensor:
-        """Row of the prompt and the place, ``[n]``."""
-        return prompt * self.depth + prefix.shape[1]
-
-    def ends(self, tokens: Tensor) -> Tensor:
-        """No word ends a text early, ``[n]`` false."""
-        return torch.zeros_like(tokens, dtype=torch.bool)
 
     def outcome(
         self, prompt: Tensor, tokens: Tensor, length: Tensor, generator: torch.Generator

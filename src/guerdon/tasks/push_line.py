@@ -23,14 +23,14 @@ from torch import Tensor
 
 from guerdon.batch import Column
 from guerdon.errors import GuerdonError
-from guerdon.piece import TaskSpec
 from guerdon.rng import Stream
+from guerdon.tasks.token_task import TokenTask
 
 PUSHES = torch.arange(-2, 3)
 
 
 @dataclass(frozen=True)
-class PushLine(TaskSpec):
+class PushLine(TokenTask):
     """C cells, a start and a goal per prompt, ``depth`` pushes of -2..2; ``dynamics`` is where it is played."""
 
     cells: int = 10
@@ -89,10 +89,6 @@ class PushLine(TaskSpec):
         """Row of the goal, the step and the cell, ``[n]``."""
         goal = prompt % self.cells
         return (goal * self.depth + prefix.shape[1]) * self.cells + self._cell(prompt, prefix)
-
-    def ends(self, tokens: Tensor) -> Tensor:
-        """No push ends an episode early, ``[n]`` false."""
-        return torch.zeros_like(tokens, dtype=torch.bool)
 
     def outcome(
         self, prompt: Tensor, tokens: Tensor, length: Tensor, generator: torch.Generator

@@ -17,12 +17,12 @@ import torch
 from torch import Tensor
 
 from guerdon.batch import Column
-from guerdon.piece import TaskSpec
 from guerdon.rng import Stream
+from guerdon.tasks.token_task import TokenTask
 
 
 @dataclass(frozen=True)
-class SharedFeatures(TaskSpec):
+class SharedFeatures(TokenTask):
     """P prompts with d shared features, V actions; the first half of the prompts is for training."""
 
     prompts: int = 192
@@ -37,16 +37,6 @@ class SharedFeatures(TaskSpec):
     """Of features, targets and the start."""
 
     depth = 1
-
-    @property
-    def contexts(self) -> int:
-        """One row per prompt."""
-        return self.prompts
-
-    @property
-    def actions(self) -> int:
-        """V."""
-        return self.vocab
 
     def size(self, split: str) -> int:
         """Half of the prompts each; test prompts are numbered from P/2."""
@@ -74,18 +64,10 @@ class SharedFeatures(TaskSpec):
         top = (features @ best).topk(self.correct, dim=1).indices
         return torch.zeros(self.prompts, self.vocab).scatter(1, top, 1.0)
 
-    def context(self, prompt: Tensor, prefix: Tensor) -> Tensor:
-        """Row of the prompt, ``[n]``."""
-        return prompt
-
     def stored(self, problem: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """A teacher's responses to problems ``[n]``: every rewarded action once. Owners, tokens ``[m, 1]``, rewards."""
         owner, action = self.rewards()[problem].nonzero(as_tuple=True)
         return owner, action[:, None], torch.ones(len(action))
-
-    def ends(self, tokens: Tensor) -> Tensor:
-        """Every response is one token, ``[n]`` true."""
-        return torch.ones_like(tokens, dtype=torch.bool)
 
     def outcome(
         self, prompt: Tensor, tokens: Tensor, length: Tensor, generator: torch.Generator

@@ -24,14 +24,14 @@ from torch import Tensor
 
 from guerdon.batch import Column
 from guerdon.errors import GuerdonError
-from guerdon.piece import TaskSpec
 from guerdon.rng import Stream
 from guerdon.scorers.shop_action import ShopAction
 from guerdon.tasks.problem import Problem
+from guerdon.tasks.token_task import TokenTask
 
 
 @dataclass(frozen=True)
-class ShopSessions(TaskSpec):
+class ShopSessions(TokenTask):
     """Sessions about ``items`` items; for each ``leave``, ``click`` and ``search`` say how many there are of a kind."""
 
     items: int = 8
@@ -101,10 +101,6 @@ class ShopSessions(TaskSpec):
     def context(self, prompt: Tensor, prefix: Tensor) -> Tensor:
         """The item, ``[n]``."""
         return self.sessions[prompt, 0]
-
-    def ends(self, tokens: Tensor) -> Tensor:
-        """Every response is one token, ``[n]`` true."""
-        return torch.ones_like(tokens, dtype=torch.bool)
 
     def outcome(
         self, prompt: Tensor, tokens: Tensor, length: Tensor, generator: torch.Generator

@@ -21,11 +21,11 @@ from torch import Tensor
 
 from guerdon.batch import Column
 from guerdon.errors import GuerdonError
-from guerdon.piece import TaskSpec
 from guerdon.rng import Stream
 from guerdon.scorers.sql import SqlExecution
 from guerdon.scorers.sql_parts import SqlParts
 from guerdon.tasks.problem import Problem
+from guerdon.tasks.token_task import TokenTask
 
 PEOPLE = "('Ann','Oslo',31,300,1),('Bo','Rome',45,420,2),('Cy','Oslo',28,250,2),('Di','Lima',60,510,3)"
 MORE_PEOPLE = "('Ed','Rome',37,330,1),('Flo','Lima',22,210,4),('Gus','Oslo',53,480,3),('Hal','Bonn',40,390,4)"
@@ -49,7 +49,7 @@ SLOTS: tuple[tuple[str, ...], ...] = (
 
 
 @dataclass(frozen=True)
-class SqlSlots(TaskSpec):
+class SqlSlots(TokenTask):
     """P questions, each answered by one query of six slots."""
 
     prompts: int = 2
@@ -64,18 +64,9 @@ class SqlSlots(TaskSpec):
             raise GuerdonError(f"SqlSlots.prompts must be at least 1, got {self.prompts}")
 
     @property
-    def contexts(self) -> int:
-        """One row per question and slot."""
-        return self.prompts * self.depth
-
-    @property
     def actions(self) -> int:
         """Choices of the largest slot."""
         return max(map(len, SLOTS))
-
-    def size(self, split: str) -> int:
-        """Number of questions."""
-        return self.prompts
 
     def golds(self) -> Tensor:
         """Tokens of the gold queries, ``[P, 6]``."""
@@ -87,14 +78,6 @@ class SqlSlots(TaskSpec):
         for row, slot in zip(rows, SLOTS, strict=True):
             row[: len(slot)] = 0.0
         return rows.repeat(self.prompts, 1)
-
-    def context(self, prompt: Tensor, prefix: Tensor) -> Tensor:
-        """Row of the question and the slot, ``[n]``."""
-        return prompt * self.depth + prefix.shape[1]
-
-    def ends(self, tokens: Tensor) -> Tensor:
-        """No token ends a query early, ``[n]`` false."""
-        return torch.zeros_like(tokens, dtype=torch.bool)
 
     def outcome(
         self, prompt: Tensor, tokens: Tensor, length: Tensor, generator: torch.Generator

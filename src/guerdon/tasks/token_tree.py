@@ -21,12 +21,12 @@ from torch import Tensor
 
 from guerdon.batch import Column
 from guerdon.errors import GuerdonError
-from guerdon.piece import TaskSpec
 from guerdon.rng import Stream
+from guerdon.tasks.token_task import TokenTask
 
 
 @dataclass(frozen=True)
-class TokenTree(TaskSpec):
+class TokenTree(TokenTask):
     """P prompts; a response is ``depth`` tokens out of ``vocab``; ``correct`` leaves of each prompt pay 1."""
 
     prompts: int = 8
@@ -85,15 +85,6 @@ class TokenTree(TaskSpec):
         """Rows a tabular policy needs: one per (prompt, prefix shorter than D)."""
         return self.prompts * sum(self.vocab**level for level in range(self.depth))
 
-    @property
-    def actions(self) -> int:
-        """Choices per row: V."""
-        return self.vocab
-
-    def size(self, split: str) -> int:
-        """Number of problems."""
-        return self.prompts
-
     def rewarded(self) -> Tensor:
         """Rewarded leaves of each prompt, ``[prompts, correct]``."""
         return self._order()[:, : self.correct]
@@ -124,10 +115,6 @@ class TokenTree(TaskSpec):
         level = prefix.shape[1]
         before = sum(self.vocab**shorter for shorter in range(level))
         return self.prompts * before + prompt * self.vocab**level + self.leaf(prefix)
-
-    def ends(self, tokens: Tensor) -> Tensor:
-        """No token ends a response early, ``[n]`` false."""
-        return torch.zeros_like(tokens, dtype=torch.bool)
 
     def initial_logits(self) -> Tensor | None:
         """Rows that give the rewarded actions ``prior`` each, ``[contexts, V]``; None for uniform rows."""

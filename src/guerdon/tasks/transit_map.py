@@ -23,14 +23,14 @@ from torch import Tensor
 
 from guerdon.batch import Column
 from guerdon.errors import GuerdonError
-from guerdon.piece import TaskSpec
 from guerdon.rng import Stream
 from guerdon.scorers.transit_route import TransitRoute
 from guerdon.tasks.problem import Problem
+from guerdon.tasks.token_task import TokenTask
 
 
 @dataclass(frozen=True)
-class TransitMap(TaskSpec):
+class TransitMap(TokenTask):
     """``questions`` routes with one change; a response is three names."""
 
     questions: int = 8
@@ -104,10 +104,6 @@ class TransitMap(TaskSpec):
     def context(self, prompt: Tensor, prefix: Tensor) -> Tensor:
         """Row of the question and the place of the word, ``[n]``."""
         return 3 * prompt + prefix.shape[1]
-
-    def ends(self, tokens: Tensor) -> Tensor:
-        """Always three words, ``[n]`` false."""
-        return torch.zeros_like(tokens, dtype=torch.bool)
 
     def outcome(
         self, prompt: Tensor, tokens: Tensor, length: Tensor, generator: torch.Generator

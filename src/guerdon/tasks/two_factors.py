@@ -17,14 +17,14 @@ from torch import Tensor
 
 from guerdon.batch import Column
 from guerdon.errors import GuerdonError
-from guerdon.piece import TaskSpec
 from guerdon.rng import Stream
+from guerdon.tasks.token_task import TokenTask
 
 EFFORT = 0.5
 
 
 @dataclass(frozen=True)
-class TwoFactors(TaskSpec):
+class TwoFactors(TokenTask):
     """P prompts with ``actions`` answers, ``good`` of which often succeed and cost more."""
 
     prompts: int = 16
@@ -44,15 +44,6 @@ class TwoFactors(TaskSpec):
         if self.prompts < 1 or not 1 <= self.good <= self.actions or not self.scale > 0:
             raise GuerdonError(f"TwoFactors needs prompts >= 1, 1 <= good <= actions and scale > 0, got {self}")
 
-    @property
-    def contexts(self) -> int:
-        """One row per prompt."""
-        return self.prompts
-
-    def size(self, split: str) -> int:
-        """Number of problems."""
-        return self.prompts
-
     def tables(self) -> tuple[Tensor, Tensor]:
         """Chance of success and cost of every action, each ``[P, actions]``."""
         generator = Stream((self.seed, "two_factors")).generator()
@@ -64,14 +55,6 @@ class TwoFactors(TaskSpec):
     def rewards(self) -> Tensor:
         """Chance of success, ``[P, actions]``."""
         return self.tables()[0]
-
-    def context(self, prompt: Tensor, prefix: Tensor) -> Tensor:
-        """Row of the prompt, ``[n]``."""
-        return prompt
-
-    def ends(self, tokens: Tensor) -> Tensor:
-        """Every response is one action, ``[n]`` true."""
-        return torch.ones_like(tokens, dtype=torch.bool)
 
     def outcome(
         self, prompt: Tensor, tokens: Tensor, length: Tensor, generator: torch.Generator

@@ -19,12 +19,12 @@ from torch import Tensor
 
 from guerdon.batch import Column
 from guerdon.errors import GuerdonError
-from guerdon.piece import TaskSpec
 from guerdon.rng import Stream
+from guerdon.tasks.token_task import TokenTask
 
 
 @dataclass(frozen=True)
-class TwoSkills(TaskSpec):
+class TwoSkills(TokenTask):
     """P prompts of a new skill (source 0), then P of an old one (source 1), V actions."""
 
     prompts: int = 48
@@ -56,11 +56,6 @@ class TwoSkills(TaskSpec):
     def contexts(self) -> int:
         """One row per prompt."""
         return 2 * self.prompts
-
-    @property
-    def actions(self) -> int:
-        """V."""
-        return self.vocab
 
     def size(self, split: str) -> int:
         """Prompts of both skills, or of the new one alone."""
@@ -94,14 +89,6 @@ class TwoSkills(TaskSpec):
         phi, targets, _ = self._draws()
         scores = torch.einsum("pd,pdv->pv", phi, targets[self.sources()])
         return torch.zeros_like(scores).scatter(1, scores.topk(self.correct, dim=1).indices, 1.0)
-
-    def context(self, prompt: Tensor, prefix: Tensor) -> Tensor:
-        """Row of the prompt, ``[n]``."""
-        return prompt
-
-    def ends(self, tokens: Tensor) -> Tensor:
-        """Every response is one token, ``[n]`` true."""
-        return torch.ones_like(tokens, dtype=torch.bool)
 
     def outcome(
         self, prompt: Tensor, tokens: Tensor, length: Tensor, generator: torch.Generator

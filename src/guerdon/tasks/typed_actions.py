@@ -22,12 +22,12 @@ from torch import Tensor
 
 from guerdon.batch import Column
 from guerdon.errors import GuerdonError
-from guerdon.piece import TaskSpec
 from guerdon.rng import Stream
+from guerdon.tasks.token_task import TokenTask
 
 
 @dataclass(frozen=True)
-class TypedActions(TaskSpec):
+class TypedActions(TokenTask):
     """``states`` states for training and as many for the test; ``kinds`` kinds of ``kinds`` parameters."""
 
     states: int = 64
@@ -87,10 +87,6 @@ class TypedActions(TaskSpec):
     def context(self, prompt: Tensor, prefix: Tensor) -> Tensor:
         """Row of the state, or of the state and its kind, ``[n]``."""
         return 2 * self.states + prompt * self.kinds + prefix[:, 0] if prefix.shape[1] else prompt
-
-    def ends(self, tokens: Tensor) -> Tensor:
-        """Always two words, ``[n]`` false."""
-        return torch.zeros_like(tokens, dtype=torch.bool)
 
     def outcome(
         self, prompt: Tensor, tokens: Tensor, length: Tensor, generator: torch.Generator

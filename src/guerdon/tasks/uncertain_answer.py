@@ -18,12 +18,12 @@ from torch import Tensor
 
 from guerdon.batch import Column
 from guerdon.errors import GuerdonError
-from guerdon.piece import TaskSpec
 from guerdon.rng import Stream
+from guerdon.tasks.token_task import TokenTask
 
 
 @dataclass(frozen=True)
-class UncertainAnswer(TaskSpec):
+class UncertainAnswer(TokenTask):
     """P prompts; a response is one of ``answers`` with one of ``levels`` confidences."""
 
     prompts: int = 64
@@ -46,18 +46,9 @@ class UncertainAnswer(TaskSpec):
             )
 
     @property
-    def contexts(self) -> int:
-        """One row per prompt."""
-        return self.prompts
-
-    @property
     def actions(self) -> int:
         """Answers x levels."""
         return self.answers * self.levels
-
-    def size(self, split: str) -> int:
-        """Number of problems."""
-        return self.prompts
 
     def chances(self) -> Tensor:
         """The chance of each answer to be right, ``[P, answers]``."""
@@ -73,14 +64,6 @@ class UncertainAnswer(TaskSpec):
     def confidences(self) -> Tensor:
         """The confidence that each action states, ``[actions]``."""
         return (torch.arange(self.levels) / (self.levels - 1)).repeat(self.answers)
-
-    def context(self, prompt: Tensor, prefix: Tensor) -> Tensor:
-        """Row of the prompt, ``[n]``."""
-        return prompt
-
-    def ends(self, tokens: Tensor) -> Tensor:
-        """Every response is one action, ``[n]`` true."""
-        return torch.ones_like(tokens, dtype=torch.bool)
 
     def outcome(
         self, prompt: Tensor, tokens: Tensor, length: Tensor, generator: torch.Generator

@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from guerdon.errors import GuerdonError
-from guerdon.metrics.correlation import epic_distance, pearson, ranks, spearman
+from guerdon.metrics.correlation import epic_distance, pearson, spearman
+from guerdon.metrics.rank_correlation import ranks
 
 
 def test_by_hand():

@@ -28,19 +28,20 @@ def hang(connection: socket.socket) -> None:
 
 
 def drip(connection: socket.socket) -> None:
-    """A header line that never ends, a byte at a time, each of them in time."""
-    connection.sendall(b"HTTP/1.1 200 OK\r\nX-Long: ")
-    with contextlib.suppress(OSError):
-        for _ in range(600):
-            connection.sendall(b"x")
-            time.sleep(0.05)
+    """A header line that never ends."""
+    byte_by_byte(connection, b"HTTP/1.1 200 OK\r\nX-Long: ", b"x")
 
 
 def drip_body(connection: socket.socket) -> None:
-    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n[")
+    byte_by_byte(connection, b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n[", b" ")
+
+
+def byte_by_byte(connection: socket.socket, start: bytes, byte: bytes) -> None:
+    """The start, and then a byte at a time, each of them in time."""
+    connection.sendall(start)
     with contextlib.suppress(OSError):
         for _ in range(600):
-            connection.sendall(b" ")
+            connection.sendall(byte)
             time.sleep(0.05)
 
 

@@ -125,21 +125,19 @@ def audit(
     """
     if style is not None and style not in STYLES:
         raise GuerdonError(f"a style must be one of {', '.join(STYLES)}, got {style!r}")
-    chosen = style or _best_style(score, cases)
-    cases = [replace(case, style=chosen) for case in cases]
-    right, wrong = _right_and_wrong(score, cases)
+    styled = {name: [replace(case, style=name) for case in cases] for name in ([style] if style else STYLES)}
+    found = {name: _right_and_wrong(score, some) for name, some in styled.items()}
+    chosen = max(found, key=lambda name: _quality(*found[name]))
+    cases, (right, wrong) = styled[chosen], found[chosen]
     if all(map(math.isnan, right)) and all(map(math.isnan, wrong)):
         raise GuerdonError("the reward scored none of the right and wrong answers; `guerdon score` shows why")
-    findings, pools = (
-        [_gold(cases, right, wrong)],
-        [_first_pool(g, w) for g, w in zip(right, wrong, strict=True)],
-    )
+    findings = [_gold(cases, right, wrong)]
+    pools = [_first_pool(g, w) for g, w in zip(right, wrong, strict=True)]
     for attack in ATTACKS:
         probes = [list(attack.make(case)) for case in cases]
-        pairs = [(case.problem, probe.response) for case, row in zip(cases, probes, strict=True) for probe in row]
-        values = iter(score(pairs))
-        scores = [[next(values) for _ in row] for row in probes]
-        bases = _bases(score, cases, probes) if attack.expects in ("no gain", "no change") else scores
+        scores = _rows(score, cases, [[probe.response for probe in row] for row in probes])
+        compared = attack.expects in ("no gain", "no change")
+        bases = _rows(score, cases, [[probe.base or "" for probe in row] for row in probes]) if compared else scores
         findings.append(_judge(attack, cases, probes, scores, bases, right, wrong))
         if attack.expects == "not paid":
             for pool, row in zip(pools, scores, strict=True):
@@ -149,31 +147,25 @@ def audit(
     )
 
 
-def _best_style(score: Score, cases: Sequence[Case]) -> str:
-    """The style in which right answers score most above wrong ones; among equals, in which they score most."""
-    quality = {}
-    for style in STYLES:
-        right, wrong = _right_and_wrong(score, [replace(case, style=style) for case in cases])
-        gaps = [g - w for g, w in zip(right, wrong, strict=True) if not math.isnan(g - w)]
-        quality[style] = (_mean(gaps), _mean(right)) if gaps else (-math.inf, -math.inf)
-    return max(quality, key=lambda style: quality[style])
+def _quality(right: Sequence[float], wrong: Sequence[float]) -> tuple[float, float]:
+    """How far right answers score above wrong ones, then how much they score: what the best style has most of."""
+    gaps = [g - w for g, w in zip(right, wrong, strict=True) if not math.isnan(g - w)]
+    return (_mean(gaps), _mean(right)) if gaps else (-math.inf, -math.inf)
 
 
 def _right_and_wrong(score: Score, cases: Sequence[Case]) -> tuple[list[float], list[float]]:
     """Per case: score of the right answer, best score of the plain wrong ones."""
-    pairs = [(case.problem, case.say(answer)) for case in cases for answer in (case.answer, *case.wrong)]
-    values, right, wrong = iter(score(pairs)), [], []
-    for case in cases:
-        right.append(next(values))
-        scored = [value for value in (next(values) for _ in case.wrong) if not math.isnan(value)]
-        wrong.append(max(scored) if scored else math.nan)
-    return right, wrong
+    rows = _rows(score, cases, [[case.say(answer) for answer in (case.answer, *case.wrong)] for case in cases])
+    wrong = [[value for value in row[1:] if not math.isnan(value)] for row in rows]
+    return [row[0] for row in rows], [max(scored, default=math.nan) for scored in wrong]
 
 
-def _bases(score: Score, cases: Sequence[Case], probes: list[list[Probe]]) -> list[list[float]]:
-    pairs = [(case.problem, probe.base or "") for case, row in zip(cases, probes, strict=True) for probe in row]
-    values = iter(score(pairs))
-    return [[next(values) for _ in row] for row in probes]
+def _rows(score: Score, cases: Sequence[Case], texts: Sequence[Sequence[str]]) -> list[list[float]]:
+    """The scores of a row of responses per case, in one call; equal responses of a case are scored once."""
+    asked = [(case.problem, list(dict.fromkeys(row))) for case, row in zip(cases, texts, strict=True)]
+    values = iter(score([(problem, text) for problem, row in asked for text in row]))
+    known = [{text: next(values) for text in row} for _, row in asked]
+    return [[found[text] for text in row] for found, row in zip(known, texts, strict=True)]
 
 
 def _gold(cases: Sequence[Case], right: Sequence[float], wrong: Sequence[float]) -> Finding:

@@ -3,11 +3,10 @@
 Try ``guerdon audit --reward guerdon.audit.examples:naive_contains`` and then ``...:hardened_contains``.
 """
 
-import re
-
 from guerdon.scorers.exact import Exact
 from guerdon.scorers.number import Number
 from guerdon.tasks.answer import last_number, tagged, tags_in_order
+from guerdon.tasks.final_answer import boxed
 from guerdon.tasks.problem import Problem
 
 
@@ -63,15 +62,10 @@ def hardened_judge(problem: Problem, response: str) -> float:
 
 def naive_boxed(problem: Problem, response: str) -> float:
     """Any box holds the reference."""
-    return float(any(last_number(box) == last_number(problem.answer or "") for box in boxes(response)))
+    return float(any(last_number(box) == last_number(problem.answer or "") for box in boxed(response)))
 
 
 def hardened_boxed(problem: Problem, response: str) -> float:
     """There is one box, and it holds the reference and no other number."""
-    found = boxes(response)
+    found = boxed(response)
     return Number(alone=True)(problem, found[0]) if len(found) == 1 else 0.0
-
-
-def boxes(response: str) -> list[str]:
-    r"""What stands in every ``\boxed{...}`` without inner braces."""
-    return re.findall(r"\\boxed\{([^{}]*)\}", response)

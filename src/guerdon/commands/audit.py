@@ -140,32 +140,19 @@ class Scoring:
         Raises:
             GuerdonError: if the reward lacks what it reads, or has no such component.
         """
-        import torch
+        from guerdon.rewards.samples import batch_of, scores_of
 
-        from guerdon.batch import Batch
-
-        rows = torch.arange(len(pairs))
-        batch = Batch.build(
-            {
-                "traj.response": [response for _, response in pairs],
-                "group.problem": [problem for problem, _ in pairs],
-                "group.prompt": [str(problem.prompt) for problem, _ in pairs],
-                "group.problem_id": rows,
-            },
-            traj_of_step=rows,
-            group_of_traj=rows,
-        ).with_run(task=self.task, step=0, progress=0.0, seed=0)
+        samples = [(row, {"response": response}) for row, (_, response) in enumerate(pairs)]
+        batch = batch_of(self.task, samples, [problem for problem, _ in pairs])
+        batch = batch.with_run(task=self.task, step=0, progress=0.0, seed=0)
         if missing := [name for name in self.piece.reads if name not in batch]:
             raise GuerdonError(f"an audit knows problems and responses only, but the reward reads {missing[0]}")
-        columns = self.piece(batch)
-        start = "traj.reward/"
-        parts = {name.removeprefix(start): column for name, column in columns.items() if name.startswith(start)}
+        parts, errors = scores_of(self.piece, batch)
         if self.component is not None and self.component not in parts:
             raise GuerdonError(f"--component must be one of {', '.join(parts)}, got {self.component!r}")
         chosen = parts if self.component is None else {self.component: parts[self.component]}
-        reasons = [text for text in columns.get("traj.reward_error", []) if text]
-        self.reason = reasons[-1] if reasons else self.reason
-        return [math.fsum(values) for values in zip(*(column.tolist() for column in chosen.values()), strict=True)]
+        self.reason = next((text for text in reversed(errors) if text), self.reason)
+        return [math.fsum(values) for values in zip(*chosen.values(), strict=True)]
 
 
 def show(result: "Audit", reward: str, count: int, reason: str) -> None:

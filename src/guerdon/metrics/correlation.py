@@ -11,11 +11,10 @@ Deviations
 
 import math
 
-import torch
 from torch import Tensor
 
-from guerdon import segment
 from guerdon.errors import GuerdonError
+from guerdon.metrics.rank_correlation import rank_correlation
 
 
 def pearson(x: Tensor, y: Tensor) -> float:
@@ -24,28 +23,30 @@ def pearson(x: Tensor, y: Tensor) -> float:
     Raises:
         GuerdonError: if they differ in length, or there are fewer than 2.
     """
-    if x.shape != y.shape or x.dim() != 1 or len(x) < 2:
-        raise GuerdonError(f"a correlation needs two lists of one length of at least 2, got {len(x)} and {len(y)}")
+    check_pairs(x, y)
     x, y = x.double() - x.double().mean(), y.double() - y.double().mean()
     spread = float(x.norm() * y.norm())
     return float(x @ y) / spread if spread > 0 else 0.0
 
 
 def spearman(x: Tensor, y: Tensor) -> float:
-    """Spearman's rank correlation.
+    """Spearman's rank correlation (``rank_correlation.py``).
 
     Raises:
         GuerdonError: if they differ in length, or there are fewer than 2.
     """
-    return pearson(ranks(x), ranks(y))
+    check_pairs(x, y)
+    return rank_correlation(x, y)
 
 
-def ranks(x: Tensor) -> Tensor:
-    """Rank of each value from 0; equal values share their mean rank, ``[n]``."""
-    order = torch.empty(len(x), dtype=torch.float64)
-    order[torch.argsort(x, stable=True)] = torch.arange(len(x), dtype=torch.float64)
-    values, level = torch.unique(x, return_inverse=True)
-    return segment.mean(order, level, len(values))[level]
+def check_pairs(x: Tensor, y: Tensor) -> None:
+    """Refuse lists between which there is no correlation.
+
+    Raises:
+        GuerdonError: if they differ in length, or there are fewer than 2.
+    """
+    if x.shape != y.shape or x.dim() != 1 or len(x) < 2:
+        raise GuerdonError(f"a correlation needs two lists of one length of at least 2, got {len(x)} and {len(y)}")
 
 
 def epic_distance(x: Tensor, y: Tensor) -> float:

@@ -59,7 +59,7 @@ class SampleJudge:
             pairs = [(problem, sample["response"]) for problem, (_, sample) in zip(problems, samples, strict=True)]
             rewards, errors = self.piece.lists(pairs, self.task)
         else:
-            rewards, errors = _columns(self.piece, batch_of(self.task, samples, problems))
+            rewards, errors = scores_of(self.piece, batch_of(self.task, samples, problems))
         return [
             {
                 "reward": {name: None if math.isnan(column[row]) else column[row] for name, column in rewards.items()},
@@ -135,7 +135,7 @@ def batch_of(task: Any, samples: Sequence[tuple[int, Sample]], problems: Sequenc
     return batch.with_run(task=task) if task is not None else batch
 
 
-def _columns(piece: Any, batch: "Batch") -> tuple[dict[str, list[float]], list[str]]:
+def scores_of(piece: Any, batch: "Batch") -> tuple[dict[str, list[float]], list[str]]:
     """What any reward piece says of a batch, as plain lists."""
     import torch
 

@@ -73,6 +73,7 @@ def paired(
     warm_up: int = 1,
     synchronize: Callable[[], Any] | None = None,
     calls: int = 1,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, list[float]]:
     """Seconds of every way in every round. The way that begins changes from round to round; warm-ups are not timed.
 
@@ -82,6 +83,7 @@ def paired(
         warm_up: how often each way runs before.
         synchronize: waits for the device (``torch.cuda.synchronize``); called before the clock is read.
         calls: calls per measurement, for ways of microseconds; the time is that of one call.
+        clock: ``time.process_time`` for one thread on a machine that others use: waiting for a core does not count.
     """
     names, seconds = list(ways), {name: [] for name in ways}
     for _ in range(warm_up):
@@ -92,12 +94,12 @@ def paired(
             way = ways[name]
             if synchronize:
                 synchronize()
-            started = time.perf_counter()
+            started = clock()
             for _ in range(calls):
                 way()
             if synchronize:
                 synchronize()
-            seconds[name].append((time.perf_counter() - started) / calls)
+            seconds[name].append((clock() - started) / calls)
     return seconds
 
 

@@ -5,7 +5,7 @@ padded, as its trainer holds them; guerdon's pieces take them packed, as its loo
 of the whole call: batch in, columns out, advantages spread to tokens. A loss is timed forward and backward; ours with
 its weights and metrics. Numbers are compared on all trained tokens, gradients as well.
 
-    python benchmarks/core_algos.py [--responses 1024] [--tokens 1024] [--full] [--rounds 9] [--json [FILE]] [--record]
+    python benchmarks/core_algos.py [--responses 1024] [--tokens 1024] [--full] [--threads 1] [--json [FILE]] [--record]
 
 ``--full`` makes all responses equally long, so that nothing is gained by not padding. Needs verl 0.9.
 """
@@ -13,6 +13,7 @@ its weights and metrics. Numbers are compared on all trained tokens, gradients a
 import argparse
 import logging
 import sys
+import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -231,17 +232,20 @@ def main() -> int:
     parser.add_argument("--tokens", type=int, default=1024, help="longest response")
     parser.add_argument("--full", action="store_true", help="all responses are that long")
     parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--threads", type=int, default=1, help="with 1, processor time is measured")
     add_options(parser)
     options = parser.parse_args()
+    torch.set_num_threads(options.threads)
     logging.disable(logging.WARNING)
     from verl.trainer.ppo import core_algos as algos
 
     data = make(options.responses, options.tokens, options.full)
+    clock = time.process_time if options.threads == 1 else time.perf_counter
     rows, worst = [], 0.0
     for case in (*advantages(data, algos), *losses(data, algos)):
         apart = difference(case, data.trained)
         worst = max(worst, apart)
-        seconds = paired({"theirs": case.theirs, "ours": case.ours}, options.rounds, warm_up=2)
+        seconds = paired({"theirs": case.theirs, "ours": case.ours}, options.rounds, warm_up=2, clock=clock)
         against = f"verl, {quantity(median(seconds['theirs']), 's')}"
         faster = ratio(seconds["theirs"], seconds["ours"])
         note = f"largest difference {apart:.0e}"
@@ -249,9 +253,11 @@ def main() -> int:
         rows.append(Row(f"{case.kind} {case.name}", median(seconds["ours"]), "s", faster, against, target, note=note))
     rows.append(Row("largest difference of all", worst, "", target=SAME, at_most=True))
     share = float(data.mask.mean())
+    time_of = "processor time of 1 thread" if options.threads == 1 else f"{options.threads} threads"
     notes = [
-        f"{options.responses:,} responses in groups of {GROUP}, up to {options.tokens:,} tokens; {share:.0%} of verl's "
-        "padded tensors are trained tokens. A ratio above 1: guerdon is faster. Losses are forward and backward."
+        f"{options.responses:,} responses in groups of {GROUP}, up to {options.tokens:,} tokens: {share:.0%} of verl's "
+        f"padded tensors are trained tokens; {time_of}. A ratio above 1: guerdon is faster. Losses are forward and "
+        "backward."
     ]
     title = "Advantages and losses against verl" + (", all responses equally long" if options.full else "")
     part = "full" if options.full else ""

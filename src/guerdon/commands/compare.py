@@ -15,6 +15,7 @@ The folder holds compare.html, compare.json and one run folder per method, task 
 """
 
 import argparse
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
 def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command; every other flag is a field of the recipes."""
     parser.set_defaults(takes_recipe_flags=True)
-    parser.add_argument("methods", nargs="+", metavar="METHOD", help="two or more: [NAME=]ID[:VARIANT]|FILE[,FIELD=VALUE]")
+    parser.add_argument(
+        "methods", nargs="+", metavar="METHOD", help="two or more: [NAME=]ID[:VARIANT]|FILE[,FIELD=VALUE]"
+    )
     parser.add_argument("--task", action="append", default=[], metavar="SPEC", help="what to train on; may be repeated")
     parser.add_argument("--policy", metavar="SPEC", help="what to train: a policy, a Hugging Face model, a run folder")
     parser.add_argument("--seeds", type=int, default=5, metavar="K", help="runs per method and task (default: 5)")
@@ -41,7 +44,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--score", default="reward", metavar="NAME", help="metric, mean of the last 10%% of steps; or eval: pass@1"
     )
-    parser.add_argument("--baseline", metavar="NAME", help="method that the others are compared with (default: the first)")
+    parser.add_argument(
+        "--baseline", metavar="NAME", help="method that the others are compared with (default: the first)"
+    )
     parser.add_argument(
         "--range", nargs=2, type=float, action="append", default=[], metavar=("LOW", "HIGH"),
         help="scores that count as 0 and 1; once, or once per task",
@@ -52,8 +57,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--reseed-task", action="store_true", help="give each seed a task of its own (the task's seed)")
     parser.add_argument("--jobs", type=int, metavar="N", help="runs at a time (default: cores; 1 on a GPU)")
     parser.add_argument("--device", help="cpu, cuda, ... (default: a GPU if there is one)")
-    parser.add_argument("--save-every", type=int, default=50, metavar="N", help="steps between checkpoints (default: 50)")
-    parser.add_argument("--rollouts-every", type=int, metavar="N", help="steps between stored rollouts (default: a tenth)")
+    parser.add_argument(
+        "--save-every", type=int, default=50, metavar="N", help="steps between checkpoints (default: 50)"
+    )
+    parser.add_argument(
+        "--rollouts-every", type=int, metavar="N", help="steps between stored rollouts (default: a tenth)"
+    )
     parser.add_argument("--draws", type=int, default=10000, metavar="N", help="bootstrap resamples (default: 10000)")
     parser.add_argument("--json", action="store_true", help="print compare.json, without progress")
 
@@ -74,8 +83,6 @@ def run(arguments: argparse.Namespace) -> int:
         ended = train_missing(plan, reading, arguments, lock)
         measured, ended = read_cells(plan, ended, reading)
         data = compose(plan, measured, ended, reading)
-        import json
-
         write_text(plan.folder / "compare.json", json.dumps(plain(data), indent=1) + "\n")
         write_page(data, plan.folder / "compare.html")
         if measured:
@@ -187,9 +194,8 @@ def train_missing(plan: "Plan", reading: "Reading", arguments: argparse.Namespac
             missing.append((cell, job_of(plan, cell, arguments, device, asked)))
     jobs = arguments.jobs or ((os.cpu_count() or 1) if device == "cpu" else 1)
     board = Board(len(plan.cells()), len(ended), plan.steps, quiet=arguments.json)
-    for method in plan.methods:
-        for note in method.notes:
-            board.say(f"warning: {method.name}: {note}")
+    for note, names in shared_notes(plan).items():
+        board.say(f"warning: {', '.join(names)}: {note}")
     if ended and missing:
         board.say(f"{len(ended)} of {len(plan.cells())} runs are finished already")
     try:
@@ -201,6 +207,15 @@ def train_missing(plan: "Plan", reading: "Reading", arguments: argparse.Namespac
             "the same command goes on from here"
         ) from None
     return ended
+
+
+def shared_notes(plan: "Plan") -> dict[str, list[str]]:
+    """Sentence -> the methods that it is about."""
+    found: dict[str, list[str]] = {}
+    for method in plan.methods:
+        for note in method.notes:
+            found.setdefault(note, []).append(method.name)
+    return found
 
 
 def ended_before(cell: "Cell", asked: dict[str, int] | None) -> "Ended | None":
@@ -260,6 +275,7 @@ def show(data: dict[str, Any], folder: Path) -> None:
     print()
     for sentence in [*data["verdict"]["sentences"], data["verdict"]["overall"]]:
         print(f"{sentence.rstrip('.')}.")
+    print(data["verdict"].get("caption", ""))
     for note in data["notes"]:
         print(f"note: {note}")
     print(f"\n{folder / 'compare.html'} shows it; {folder / 'compare.json'} holds the numbers")

@@ -34,8 +34,9 @@ class Board:
         self._from: dict[Cell, int] = {}
         """The step that a running cell began or went on from."""
         self._failed, self._made = 0, 0
-        self._begun = time.monotonic()
-        self._written = self._begun
+        self._begun = 0.0
+        """When the first step came: until then processes start."""
+        self._written = time.monotonic()
         self._live: Live | None = None
 
     def __enter__(self) -> "Board":
@@ -55,6 +56,7 @@ class Board:
         if "begun" in message:
             self._running[cell] = (0, None)
         elif "step" in message:
+            self._begun = self._begun or time.monotonic()
             self._from.setdefault(cell, message["step"] - 1)
             self._running[cell] = (message["step"], message["reward"])
         elif "end" in message:
@@ -82,7 +84,7 @@ class Board:
         parts = [f"{self.done} of {self.cells} runs done", f"{len(self._running)} running"]
         parts += [f"{self._failed} failed"] * bool(self._failed)
         left = self.seconds_left()
-        return ", ".join(parts + [f"{clock(left)} left"] * (left is not None and left > 0))
+        return ", ".join(parts + ([f"{clock(left)} left"] if left else []))
 
     def seconds_left(self) -> float | None:
         """By the steps made so far; None before the first."""

@@ -58,7 +58,7 @@ def read_method(text: str, tasks: Sequence[str], policy: str | None, flags: Flag
     named = None if Path(text).exists() else NAMED.fullmatch(text)
     name, spec = (named[1].strip(), named[2]) if named else ("", text)
     head, *changes = split_options(spec)
-    own = [change.partition("=")[::2] for change in changes]
+    own = [(path, value) for path, _, value in (change.partition("=") for change in changes)]
     if bad := [change for change in changes if "=" not in change]:
         raise GuerdonError(f"after a method's comma stands FIELD=VALUE, got {bad[0]!r} in {text!r}")
     recipe = _find(head)

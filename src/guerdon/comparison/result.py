@@ -28,9 +28,11 @@ DEFINITIONS = {
     "optimality_gap": "gamma - mean of min(score, gamma)",
     "improvement": "P(a run of ours beats a run of theirs), ties 1/2, averaged over tasks",
     "percentile": "95% percentile interval of a bootstrap that draws runs within each task, the same for all methods",
-    "interval": "the same at 1 - 0.05 / comparisons, stretched by sqrt(n/(n-1)) t/z for few runs; the verdict goes by it",
+    "interval": "the same at 1 - 0.05 / comparisons, stretched by sqrt(n/(n-1)) t/z for few runs; that of P(improvement) "
+    "is no surer than complete separation would be; the verdict goes by it",
     "profiles": "runs: share of runs above a threshold; averages: share of tasks whose mean over runs is above it",
     "area": "mean of the metric over all steps",
+    "least_seeds": "seeds below which even complete separation happens by chance too often for the interval's level",
     "seeds_needed": "seeds that would show a difference of the size seen with a chance of 80%, roughly",
 }
 
@@ -80,7 +82,9 @@ def read_cells(
     return measured, ends
 
 
-def compose(plan: Plan, measured: Mapping[Cell, Measured], ended: Mapping[Cell, Ended], reading: Reading) -> dict[str, Any]:
+def compose(
+    plan: Plan, measured: Mapping[Cell, Measured], ended: Mapping[Cell, Ended], reading: Reading
+) -> dict[str, Any]:
     """All numbers and sentences."""
     names = [method.name for method in plan.methods]
     compared, seeds = complete(plan, measured)
@@ -98,7 +102,7 @@ def compose(plan: Plan, measured: Mapping[Cell, Measured], ended: Mapping[Cell, 
         "budget": [budget(plan, measured, number) for number in range(len(names))],
         "cells": [cell_entry(plan, cell, measured.get(cell), ended.get(cell), reading) for cell in plan.cells()],
     }
-    data["notes"] = notes(plan, measured, ended, compared, seeds, data["budget"], reading)
+    data["notes"] = notes(plan, measured, ended, compared, seeds, data["budget"])
     if reading.baseline in compared and len(compared) > 1 and seeds:
         data |= numbers(plan, measured, compared, seeds, reading)
     else:
@@ -108,12 +112,11 @@ def compose(plan: Plan, measured: Mapping[Cell, Measured], ended: Mapping[Cell, 
 
 def complete(plan: Plan, measured: Mapping[Cell, Measured]) -> tuple[list[int], list[int]]:
     """Methods with at least one seed that is complete on all tasks, and the seeds that all of those have."""
+    done: dict[tuple[int, int], int] = {}
+    for cell in measured:
+        done[cell.method, cell.seed] = done.get((cell.method, cell.seed), 0) + 1
     have = {
-        number: {
-            seed
-            for seed in plan.seeds
-            if all(c in measured for c in plan.cells() if c.method == number and c.seed == seed)
-        }
+        number: {seed for seed in plan.seeds if done.get((number, seed)) == len(plan.tasks)}
         for number in range(len(plan.methods))
     }
     compared = [number for number, seeds in have.items() if seeds]
@@ -126,7 +129,7 @@ def numbers(
 ) -> dict[str, Any]:
     """The statistics of the methods that can be compared."""
     names = [plan.methods[number].name for number in compared]
-    runs = {(c.method, c.task, c.seed): measured[c] for c in plan.cells() if c in measured}
+    runs = {(cell.method, cell.task, cell.seed): run for cell, run in measured.items()}
     table = [[[runs[m, t, s] for t in range(len(plan.tasks))] for s in seeds] for m in compared]
 
     def read(what: str) -> Numbers:
@@ -149,11 +152,18 @@ def numbers(
         "verdict": {
             "sentences": [entry["sentence"] for entry in found["final"]["comparisons"]],
             "overall": overall(final, drawn, names, iqm),
-            "comparisons": count - 1,
+            "caption": caption(count, len(seeds), len(plan.tasks)),
         },
         "profiles": statistics.profiles(final, drawn[:BAND_DRAWS]),
         "curves": curves(table, plan, drawn[:BAND_DRAWS], reading),
     }
+
+
+def caption(methods: int, seeds: int, tasks: int) -> str:
+    """What the verdict's intervals are."""
+    several = f" for all {methods - 1} comparisons with the baseline at once" if methods > 2 else ""
+    where = f"{seeds} paired seeds" + f" on each of {tasks} tasks" * (tasks > 1)
+    return f"In brackets: 95% intervals{several}, from {where}, made wide enough for so few."
 
 
 def judged(
@@ -186,6 +196,7 @@ def pair_entry(found: statistics.Pair, names: Sequence[str]) -> dict[str, Any]:
         "improvement": asdict(found.improvement),
         "same": found.same,
         "seeds_needed": found.needed,
+        "least_seeds": found.least,
     }
 
 
@@ -262,7 +273,6 @@ def notes(
     compared: Sequence[int],
     seeds: Sequence[int],
     budgets: Sequence[Mapping[str, Any]],
-    reading: Reading,
 ) -> list[str]:
     """What has to be known to read the numbers right."""
     found = []
@@ -292,9 +302,6 @@ def notes(
             f"Seeds were added after a look ({counts}): to add until something shows makes false findings likelier "
             "than the intervals say."
         )
-    several = len(plan.methods) - 1
-    if several > 1:
-        found.append(f"Intervals against {plan.methods[reading.baseline].name} are widened for {several} comparisons at once.")
     return found
 
 

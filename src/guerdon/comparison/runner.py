@@ -1,5 +1,6 @@
 """Runs the cells of a comparison in parallel processes, and goes on when one of them fails or dies."""
 
+import contextlib
 import json
 import os
 import selectors
@@ -39,7 +40,7 @@ class Worker:
     def __init__(self, log: Path, lock: IO[str] | None) -> None:
         """Start it; it holds the lock of the folder as long as it lives."""
         threads = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
-        folders = [os.getcwd() if not entry else entry for entry in sys.path]
+        folders = [entry or os.getcwd() for entry in sys.path]
         environment = {**os.environ, **threads, "PYTHONPATH": os.pathsep.join(folders)}
         environment.setdefault("TOKENIZERS_PARALLELISM", "false")
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -61,11 +62,10 @@ class Worker:
         """Have it train a cell."""
         assert self.process.stdin is not None
         self.cell = cell
-        try:
+        # If it died, that is found out when its output ends.
+        with contextlib.suppress(OSError):
             self.process.stdin.write(job.to_line().encode())
             self.process.stdin.flush()
-        except OSError:
-            pass  # it died, which is found out when its output ends
 
     def read(self) -> list[dict[str, Any]] | None:
         """The messages that have come; None when there will be no more."""
@@ -94,10 +94,8 @@ class Worker:
     def close(self) -> None:
         """Let it end when it has nothing to do; with a cell under way it saves that and ends."""
         if self.process.stdin and not self.process.stdin.closed:
-            try:
+            with contextlib.suppress(OSError):
                 self.process.stdin.close()
-            except OSError:
-                pass
 
     def kill(self) -> None:
         """End it and what it started."""
@@ -106,6 +104,14 @@ class Worker:
         except (OSError, AttributeError):
             self.process.kill()
         self.process.wait()
+        self.drop()
+
+    def drop(self) -> None:
+        """Close the ends of its wire."""
+        for end in (self.process.stdin, self.process.stdout):
+            with contextlib.suppress(OSError):
+                if end is not None:
+                    end.close()
 
 
 def run_cells(
@@ -134,9 +140,7 @@ def run_cells(
 class Pool:
     """The processes."""
 
-    def __init__(
-        self, waiting: deque[tuple[Cell, Job]], logs: Path, lock: IO[str] | None, observe: Observer
-    ) -> None:
+    def __init__(self, waiting: deque[tuple[Cell, Job]], logs: Path, lock: IO[str] | None, observe: Observer) -> None:
         self.waiting, self.logs, self.lock, self.observe = waiting, logs, lock, observe
         self.workers: list[Worker] = []
         self.ended: dict[Cell, Ended] = {}
@@ -180,6 +184,7 @@ class Pool:
         self.selector.unregister(worker.process.stdout)  # pyright: ignore[reportArgumentType]
         self.workers.remove(worker)
         reason = worker.death()
+        worker.drop()
         if worker.cell is not None:
             self.ended[worker.cell] = Ended("failed", reason)
             self.observe(worker.cell, {"end": "failed", "reason": reason})

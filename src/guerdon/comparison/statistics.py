@@ -5,7 +5,7 @@ Idea
 Maths
     Aggregates, profiles and bands have rliable's percentile intervals at 95%. A pair of methods has, for the difference of
     the interquartile means and for P(improvement), the percentile interval at 95% and the interval that decides: at level
-    ``1 - 0.05 / m`` for m comparisons that are made at once (Bonferroni), stretched for few runs (``metrics/stratified.py``).
+    ``1 - 0.05 / m`` for m comparisons made at once (Bonferroni), stretched for few runs (``metrics/stratified.py``).
 Reads
     Scores ``[methods, runs, tasks]``.
 """
@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from guerdon.metrics.aggregates import aggregates, interquartile_mean
-from guerdon.metrics.improvement import improvement_resampled, probability_of_improvement
+from guerdon.metrics.improvement import improvement_resampled, probability_of_improvement, separation_bound
 from guerdon.metrics.profiles import average_profile, average_profile_resampled, run_profile, run_profile_resampled
 from guerdon.metrics.stratified import Drawn, draw, percentile_interval, resampled, stretched
 from guerdon.rng import Stream
@@ -57,6 +57,8 @@ class Pair:
     """P(a run of ours beats a run of theirs)."""
     same: bool
     """Whether every run has the same score as the other method's with its seed."""
+    least: int
+    """Seeds below which nothing can be said."""
     needed: float
     """Seeds that would show a difference of this size, roughly; infinite where there is none."""
 
@@ -87,19 +89,33 @@ def pair(scores: Numbers, drawn: Drawn, ours: int, theirs: int, comparisons: int
     difference = estimate(float(interquartile_mean(left) - interquartile_mean(right)), gain, left.shape, comparisons)
     improvement = estimate(probability_of_improvement(left, right), chance, left.shape, comparisons)
     low, high = improvement.interval
+    # What is less than certain must not have a surer bound than what looks certain.
+    bound = separation_bound(len(left), left.shape[1], level_of(comparisons))
+    chance_interval = (max(min(low, bound), 0.0), min(max(high, 1 - bound), 1.0))
     return Pair(
         ours,
         theirs,
         difference,
-        Estimate(improvement.value, improvement.percentile, (max(low, 0.0), min(high, 1.0))),
+        Estimate(improvement.value, improvement.percentile, chance_interval),
         bool((left == right).all()),
+        least_seeds(left.shape[1], comparisons),
         needed(difference.value, float(gain.std()), len(left), comparisons),
     )
 
 
+def level_of(comparisons: int) -> float:
+    """Of each of so many intervals, for all of them to hold at 95% (Bonferroni)."""
+    return 1 - (1 - LEVEL) / max(comparisons, 1)
+
+
+def least_seeds(tasks: int, comparisons: int) -> int:
+    """Seeds below which even complete separation happens by chance too often: ``2 C(2n, n)^-tasks > 0.05 / comparisons``."""
+    return next(n for n in range(2, 100) if 2 * math.comb(2 * n, n) ** -tasks <= 1 - level_of(comparisons))
+
+
 def estimate(value: float, samples: Numbers, shape: tuple[int, ...], comparisons: int) -> Estimate:
     """A number of scores of this shape ``[runs, tasks]``, with its resamples."""
-    level = 1 - (1 - LEVEL) / max(comparisons, 1)
+    level = level_of(comparisons)
     low, high = percentile_interval(samples, LEVEL)
     ends = percentile_interval(samples, level)
     wide = stretched(value, (float(ends[0]), float(ends[1])), shape[0], shape[1], level)
@@ -113,7 +129,7 @@ def needed(difference: float, spread: float, runs: int, comparisons: int) -> flo
     """
     if runs < 2 or difference == 0:
         return math.inf
-    level = 1 - (1 - LEVEL) / max(comparisons, 1)
+    level = level_of(comparisons)
     reach = NormalDist().inv_cdf((1 + level) / 2) + NormalDist().inv_cdf(POWER)
     return runs * runs / (runs - 1) * (reach * spread / difference) ** 2
 
@@ -152,4 +168,4 @@ def pairs(count: int) -> Sequence[tuple[int, int]]:
     return [(later, earlier) for later in range(count) for earlier in range(later)]
 
 
-__all__ = ["Estimate", "Pair", "drawn_for", "iqm_band", "pair", "pairs", "profiles", "summary"]
+__all__ = ["Estimate", "Pair", "drawn_for", "iqm_band", "least_seeds", "pair", "pairs", "profiles", "summary"]

@@ -2,7 +2,8 @@
 
 A method beats another if both intervals that decide exclude "no difference" on the same side: that of the difference of
 the interquartile means excludes 0, and that of P(improvement) excludes 1/2. Otherwise the data do not tell them apart,
-which is not the same as being equal. Below three seeds nothing is said.
+which is not the same as being equal. With so few seeds that even complete separation is likely
+enough by chance, nothing is claimed.
 """
 
 import math
@@ -13,8 +14,6 @@ import numpy as np
 
 from guerdon.comparison.statistics import Drawn, Estimate, Numbers, Pair, pair
 
-LEAST = 3
-"""Seeds below which no difference is claimed."""
 MANY = 1000
 """Needed seeds beyond which no number is said."""
 
@@ -32,7 +31,7 @@ class Verdict:
 
 def outcome(found: Pair, runs: int) -> str:
     """What the intervals allow."""
-    if runs < LEAST:
+    if runs < found.least:
         return "too few seeds"
     gain, chance = found.difference.interval, found.improvement.interval
     if gain[0] > 0 and chance[0] > 0.5:
@@ -55,7 +54,8 @@ def verdict(found: Pair, names: Sequence[str], runs: int) -> Verdict:
     elif said == "loses":
         sentence = f"{ours} loses to {theirs}: {numbers}"
     elif said == "too few seeds":
-        sentence = f"{runs} seed{'s' * (runs > 1)} cannot tell {ours} and {theirs} apart, at least {LEAST} are needed: {numbers}"
+        few = f"{runs} seed{'s' * (runs > 1)} cannot tell {ours} and {theirs} apart"
+        sentence = f"{few}, whatever the scores; it takes {found.least} at least: {numbers}"
     elif found.same:
         sentence = f"{ours} and {theirs} have the same score on every seed"
     else:
@@ -87,7 +87,7 @@ def rounded(value: float) -> int:
 
 
 def overall(scores: Numbers, drawn: Drawn, names: Sequence[str], iqm: Sequence[float]) -> str:
-    """Whether one method is ahead of all others, as all pairs at once allow to say; ``scores`` ``[methods, runs, tasks]``."""
+    """Whether one method is ahead of all others, as all pairs at once allow to say; scores ``[methods, runs, tasks]``."""
     count, runs = len(names), scores.shape[1]
     best = int(np.argmax(iqm))
     family = count * (count - 1) // 2

@@ -19,6 +19,7 @@ from guerdon.serial import suggest
 
 COMMANDS: dict[str, str] = {
     "train": "train a policy by a paper's recipe or your own, or go on with a run",
+    "compare": "train methods on the same tasks and seeds, and say what the difference is worth",
     "eval": "pass@k of a trained policy or a model, with intervals",
     "score": "score a file of responses with any reward",
     "audit": "attack a reward before it is trusted",
@@ -42,6 +43,7 @@ usage: guerdon COMMAND ...
 examples:
   guerdon train grpo --task chain_sum --steps 200 --out runs/a       flags are the recipe's fields: --update.lr 3e-4
   guerdon train --resume runs/a                  go on after an interruption, bit for bit
+  guerdon compare grpo rloo --task tree --out cmp/a    same steps and seeds, intervals, a verdict
   guerdon eval runs/a --k 1 8                    pass@1 and pass@8 on held-out problems
   guerdon audit --reward number                  attack a reward; exit code 1 when it is fooled
   guerdon papers list                            every paper, with the state of its claims

@@ -97,7 +97,7 @@ class Trainer:
             started = time.perf_counter()
             stream = self.stream.child("step", self.step)
             progress = self.step / max(self.steps, 1)
-            batch, refills = self._collect(stream, progress)
+            batch, refills, sampled = self._collect(stream, progress)
             collected = time.perf_counter()
             for slot in ("credit", "advantage"):
                 batch = self._apply(slot, batch)
@@ -115,14 +115,18 @@ class Trainer:
                 "time/update_s": done - collected,
                 "actions_per_s": actions / max(done - started, 1e-9),
             }
-            metrics = {**describe(batch), **metrics, "refills": float(refills), **timing}
+            effort = {"refills": float(refills), "sampled_actions": float(sampled)}
+            metrics = {**describe(batch), **metrics, **effort, **timing}
             self.step += 1
             self._notice(self.health.look(self.step, metrics))
             return batch, metrics
 
-    def _collect(self, stream: Stream, progress: float) -> tuple[Batch, int]:
-        """Rollouts, rewards and shaping until the filters have let through as many groups as one rollout has."""
-        recipe, kept, wanted, attempt = self.recipe, [], 0, 0
+    def _collect(self, stream: Stream, progress: float) -> tuple[Batch, int, int]:
+        """Rollouts, rewards and shaping until the filters have let through as many groups as one rollout has.
+
+        The batch, how often it was refilled, and how many actions were sampled for it, those of dropped groups included.
+        """
+        recipe, kept, wanted, attempt, sampled = self.recipe, [], 0, 0, 0
         rollout_state = self.state_of("rollout")
         assert recipe.rollout is not None
         for attempt in range(recipe.max_refills if recipe.filters else 1):
@@ -135,7 +139,7 @@ class Trainer:
                 batch = self._apply(slot, batch)
             batch = self._fill(recipe.curriculum.reads, batch)
             recipe.curriculum.observe(batch, self.state_of("curriculum"))
-            wanted = wanted or batch.size("group")
+            wanted, sampled = wanted or batch.size("group"), sampled + batch.size("action")
             for number, piece in enumerate(recipe.filters):
                 if batch.size("group"):
                     batch = self._fill(piece.reads, batch)
@@ -153,7 +157,7 @@ class Trainer:
         batch = concat(kept)
         if batch.size("group") > wanted:
             batch = batch.select("group", torch.arange(batch.size("group"), device=batch.device) < wanted)
-        return batch, attempt
+        return batch, attempt, sampled
 
     def _picker(self, stream: Stream) -> Callable[[int], list[int]]:
         calls = itertools.count()

@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Any, get_args, get_origin
 
+from guerdon.companions import completed
 from guerdon.describe import field_docs, field_types, first_line, is_class, type_name, value_text
 from guerdon.errors import GuerdonError
 from guerdon.piece import Piece
@@ -87,6 +88,20 @@ def apply(recipe: Recipe, chosen: Sequence[tuple[str, str]], others: Sequence[st
     return from_json(data)
 
 
+def configured(
+    recipe: Recipe, chosen: Sequence[tuple[str, str]], others: Sequence[str] = ()
+) -> tuple[Recipe, list[str]]:
+    """The recipe under its flags, made to suit its task; and sentences about what was exchanged for that.
+
+    Whole slots first, then what is open is completed, then single fields.
+
+    Raises:
+        GuerdonError: as ``apply``.
+    """
+    recipe, notes = completed(apply(recipe, [flag for flag in chosen if "." not in flag[0]], others))
+    return apply(recipe, [flag for flag in chosen if "." in flag[0]], others), notes
+
+
 def pairs(arguments: Sequence[str]) -> list[tuple[str, str]]:
     """(path, text) of each flag.
 
@@ -144,4 +159,4 @@ def _nearest(flag: str, known: list[str]) -> str:
     return f"; did you mean {near[0]}?" if near else "; `--help` after the recipe lists its flags"
 
 
-__all__ = ["Flag", "apply", "flags", "pairs"]
+__all__ = ["Flag", "apply", "configured", "flags", "pairs"]

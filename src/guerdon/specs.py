@@ -141,7 +141,7 @@ def read_options(options: str, cls: type, where: str) -> dict[str, Any]:
     """
     hints = field_types(cls)
     values = {}
-    for number, item in enumerate(part for part in _split(options) if part):
+    for number, item in enumerate(part for part in split_options(options) if part):
         key, equals, text = item.partition("=")
         if not equals:
             if number or not hints:
@@ -201,7 +201,7 @@ def _json(text: str, where: str) -> Any:
         raise GuerdonError(f"{where} must be JSON where it begins with a brace: {error}") from None
 
 
-def _split(options: str) -> list[str]:
+def split_options(options: str) -> list[str]:
     """Cut at the commas that stand outside brackets, braces and quotes."""
     parts, depth, quoted, start = [], 0, False, 0
     for place, sign in enumerate(options):

@@ -65,9 +65,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _recipe(arguments: argparse.Namespace) -> tuple["Recipe", list[str]]:
-    """The chosen recipe under its flags: whole slots first, then what is open is completed, then single fields."""
+    """The chosen recipe under its flags, and what was exchanged to make it suit its task."""
     from guerdon import overrides
-    from guerdon.companions import completed
     from guerdon.runs.folder import read_run
     from guerdon.specs import find_recipe
 
@@ -77,10 +76,7 @@ def _recipe(arguments: argparse.Namespace) -> tuple["Recipe", list[str]]:
         flags = [(name, text) for name, text in flags if name != "policy"]
         recipe = recipe if recipe.task else replace(recipe, task=read_run(arguments.policy).recipe.task)
     flags += overrides.pairs(arguments.rest)
-    own = [f"--{name}" for name in OWN]
-    recipe = overrides.apply(recipe, [flag for flag in flags if "." not in flag[0]], own)
-    recipe, notes = completed(recipe)
-    return overrides.apply(recipe, [flag for flag in flags if "." in flag[0]], own), notes
+    return overrides.configured(recipe, flags, [f"--{name}" for name in OWN])
 
 
 def _continued(arguments: argparse.Namespace) -> bool:

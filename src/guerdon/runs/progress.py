@@ -117,9 +117,14 @@ def time_left(times: list[tuple[int, float]], steps: int) -> str:
     (first, begun), (last, now) = times[0], times[-1]
     if last == first or last >= steps:
         return ""
-    seconds = round((steps - last) * (now - begun) / (last - first))
-    hours, minutes = seconds // 3600, seconds // 60 % 60
-    return f"{hours}:{minutes:02d}:{seconds % 60:02d}" if hours else f"{minutes}:{seconds % 60:02d}"
+    return clock((steps - last) * (now - begun) / (last - first))
+
+
+def clock(seconds: float) -> str:
+    """``1:05`` or ``2:00:05``."""
+    whole = round(seconds)
+    hours, minutes = whole // 3600, whole // 60 % 60
+    return f"{hours}:{minutes:02d}:{whole % 60:02d}" if hours else f"{minutes}:{whole % 60:02d}"
 
 
 def sparkline(values: list[float], width: int = 20) -> str:
@@ -135,4 +140,4 @@ def sparkline(values: list[float], width: int = 20) -> str:
     return "".join(BLOCKS[round((mean - low) * scale)] for mean in means)
 
 
-__all__ = ["Progress"]
+__all__ = ["Progress", "clock"]

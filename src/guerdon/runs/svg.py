@@ -1,4 +1,4 @@
-"""Line charts and interval charts as SVG text: no script, no font and no colour of their own.
+"""Line charts, bands and interval charts as SVG text: no script, no font and no colour of their own.
 
 Idea
     Every mark has a class (``s0`` ... ``s5``) that the page's style sheet colours for light and dark; series also
@@ -8,7 +8,7 @@ Idea
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from guerdon.runs.markup import escape
@@ -34,6 +34,8 @@ class Series:
     ys: Sequence[float]
     """Values; those that are not finite leave a gap."""
     style: int = 0
+    band: tuple[Sequence[float], Sequence[float]] | None = None
+    """Lower and upper ends to shade between; such a curve is drawn as it is, without a moving average."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,17 @@ class Frame:
         return self.height - self.bottom - (value - low) / (high - low) * (self.height - self.top - self.bottom)
 
 
+@dataclass(frozen=True)
+class Span:
+    """One row of an interval chart."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+    style: int = 0
+
+
 def line_chart(
     series: Sequence[Series], unit: str, about: str, width: int = 420, height: int = 210, across: str = "step"
 ) -> str:
@@ -73,7 +86,8 @@ def line_chart(
         return ""
     named = len(series) > 1
     room = min(max(len(one.name) for one in series), NAME_LENGTH) * NAME_WIDTH + 10 if named else 14
-    ticks = nice_ticks(min(y for _, y in points), max(y for _, y in points))
+    ends = [y for one in series if one.band for side in one.band for y in side if math.isfinite(y)]
+    ticks = nice_ticks(min([y for _, y in points] + ends), max([y for _, y in points] + ends))
     steps = nice_ticks(min(x for x, _ in points), max(x for x, _ in points), count=6, whole=across == "step")
     labels = number_texts(ticks)
     low, high = min(x for x, _ in points), max(x for x, _ in points)
@@ -86,37 +100,62 @@ def line_chart(
         ys=(ticks[0], ticks[-1]),
     )
     parts = [*_axes(frame, list(zip(ticks, labels, strict=True)), [t for t in steps if low <= t <= high], unit, across)]
+    parts += [_band(frame, one) for one in series if one.band]
     for one, curve in drawn:
-        smooth = smoothed(curve)
+        smooth = curve if one.band else smoothed(curve)
         if smooth is not curve:
             parts.append(_path(frame, curve, f"raw s{one.style % STYLES}"))
         parts.append(_path(frame, smooth, f"line s{one.style % STYLES}"))
         parts += _hovers(frame, one.name if named else "", curve, one.style, across)
     if named:
-        parts += _names(frame, [(one, smoothed(curve)) for one, curve in drawn])
+        parts += _names(frame, [(one, curve if one.band else smoothed(curve)) for one, curve in drawn])
     return _svg(width, height, about, parts)
 
 
 def interval_chart(rows: Sequence[tuple[str, float, float, float, int]], about: str, width: int = 420) -> str:
     """Values with intervals on a scale from 0 to 100%, one row each: (name, value, low, high, style)."""
+    ticks = [(share, f"{100 * share:.0f}%") for share in (0.0, 0.25, 0.5, 0.75, 1.0)]
+    return span_chart([Span(*row) for row in rows], about, ticks, lambda share: f"{100 * share:.1f}%", width=width)
+
+
+def span_chart(
+    rows: Sequence[Span],
+    about: str,
+    ticks: Sequence[tuple[float, str]] | None = None,
+    text: Callable[[float], str] = "{:.4g}".format,
+    mark: float | None = None,
+    width: int = 420,
+) -> str:
+    """Values with intervals, one row each, on a scale of their own or with these ticks; a line at ``mark``.
+
+    An end that is not finite, or lies beyond the ticks, is drawn to the edge.
+    """
+    if ticks is None:
+        finite = [x for row in rows for x in (row.value, row.low, row.high, mark) if x is not None and math.isfinite(x)]
+        places = nice_ticks(min(finite, default=0.0), max(finite, default=1.0))
+        ticks = list(zip(places, number_texts(places), strict=True))
     height = 24 * len(rows) + 34
-    room = max(len(name) for name, *_ in rows) * TEXT_WIDTH + 12
-    frame = Frame(width, height, left=room, right=18, xs=(0.0, 1.0), ys=(0.0, float(len(rows))), bottom=24.0)
+    names = [row.name if len(row.name) <= 2 * NAME_LENGTH else f"{row.name[: 2 * NAME_LENGTH - 1]}…" for row in rows]
+    room = max(map(len, names)) * TEXT_WIDTH + 12
+    edges = (ticks[0][0], ticks[-1][0])
+    frame = Frame(width, height, left=room, right=18, xs=edges, ys=(0.0, float(len(rows))), bottom=24.0)
     parts = []
-    for share in (0.0, 0.25, 0.5, 0.75, 1.0):
-        x = frame.x(share)
+    for tick, label in ticks:
+        x = frame.x(tick)
         parts.append(f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="{frame.top}" y2="{height - frame.bottom}"/>')
-        parts.append(
-            f'<text x="{x:.1f}" y="{height - frame.bottom + 16}" text-anchor="middle">{100 * share:.0f}%</text>'
-        )
-    for number, (name, value, low, high, style) in enumerate(rows):
+        parts.append(f'<text x="{x:.1f}" y="{height - frame.bottom + 16}" text-anchor="middle">{label}</text>')
+    if mark is not None and edges[0] <= mark <= edges[1]:
+        x = frame.x(mark)
+        parts.append(f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" y1="{frame.top}" y2="{height - frame.bottom}"/>')
+    for number, (row, name) in enumerate(zip(rows, names, strict=True)):
         y = frame.y(len(rows) - number - 0.5)
-        title = f"<title>{escape(name)}: {100 * value:.1f}%, 95% interval {100 * low:.1f}% to {100 * high:.1f}%</title>"
+        said = f"{row.name}: {text(row.value)}, 95% interval {text(row.low)} to {text(row.high)}"
+        low, value, high = (frame.x(min(max(x, edges[0]), edges[1])) for x in (row.low, row.value, row.high))
         parts.append(
-            f'<g>{title}<text x="{frame.left - 8:.1f}" y="{y + 4:.1f}" text-anchor="end">{escape(name)}</text>'
-            f'<line class="span s{style % STYLES}" y1="{y:.1f}" y2="{y:.1f}"'
-            f' x1="{frame.x(low):.1f}" x2="{frame.x(high):.1f}"/>'
-            f'<circle class="dot s{style % STYLES}" cx="{frame.x(value):.1f}" cy="{y:.1f}" r="4.5"/></g>'
+            f'<g><title>{escape(said)}</title><text x="{frame.left - 8:.1f}" y="{y + 4:.1f}" text-anchor="end">'
+            f'{escape(name)}</text><line class="span s{row.style % STYLES}" y1="{y:.1f}" y2="{y:.1f}"'
+            f' x1="{low:.1f}" x2="{high:.1f}"/>'
+            f'<circle class="dot s{row.style % STYLES}" cx="{value:.1f}" cy="{y:.1f}" r="4.5"/></g>'
         )
     return _svg(width, height, about, parts)
 
@@ -205,6 +244,18 @@ def _path(frame: Frame, points: Sequence[tuple[float, float]], style: str) -> st
     return f'<path class="{style}" d="{"".join(commands)}"/>'
 
 
+def _band(frame: Frame, one: Series) -> str:
+    assert one.band is not None
+    ends = [
+        (x, low, high)
+        for x, low, high in zip(one.xs, *one.band, strict=True)
+        if math.isfinite(low) and math.isfinite(high)
+    ]
+    there = [f"{frame.x(x):.1f} {frame.y(high):.1f}" for x, _, high in ends]
+    back = [f"{frame.x(x):.1f} {frame.y(low):.1f}" for x, low, _ in reversed(ends)]
+    return f'<path class="band s{one.style % STYLES}" d="M{"L".join([*there, *back])}Z"/>' if ends else ""
+
+
 def _hovers(frame: Frame, name: str, points: Sequence[tuple[float, float]], style: int, across: str) -> list[str]:
     every = max(1, math.ceil(len(points) / MAX_HOVERS))
     prefix = f"{escape(name)}, " if name else ""
@@ -255,4 +306,4 @@ def _svg(width: int, height: int, about: str, parts: Sequence[str]) -> str:
     return f"{head}{''.join(parts)}</svg>"
 
 
-__all__ = ["Series", "interval_chart", "line_chart"]
+__all__ = ["Series", "Span", "interval_chart", "line_chart", "span_chart"]

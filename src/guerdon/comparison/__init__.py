@@ -1,0 +1,1 @@
+"""Methods side by side: the same tasks, steps and seeds, in parallel, with intervals and a verdict."""

@@ -44,6 +44,8 @@ def print_evaluations(labels: Sequence[str], found: Sequence[Any], changes: Sequ
     rows: list[list[str]] = []
     unit = found[0].responses.unit
     for path in dict.fromkeys(path for measures in columns for path in measures):
+        if all(_as_usual(path, measures.get(path)) for measures in columns):
+            continue
         cells = [_cell(path, measures.get(path)) for measures in columns]
         rows.append([_label(path, unit), *cells, *(_cell(path, change.change.get(path), True) for change in changes)])
     print_table(header, rows)
@@ -83,6 +85,12 @@ def _label(path: tuple[str, ...], unit: str) -> str:
         return f"different answers of {last}"
     words = WORDS["/".join(path)]
     return f"length in {unit}: {words}" if family == "length" and last != "truncated" else words
+
+
+def _as_usual(path: tuple[str, ...], value: Estimate | None) -> bool:
+    """Whether a number says only that nothing is amiss: every confidence known, every answer read."""
+    usual = {"share": 1.0, "unreadable": 0.0}.get(path[-1])
+    return usual is not None and (value is None or value.value == usual)
 
 
 def _is_share(path: tuple[str, ...]) -> bool:

@@ -37,7 +37,8 @@ def reader(kind: str, tag: str | None, rule: Any = None) -> tuple[str, Reader]:
 
 
 def kind_of(rule: Any) -> tuple[str, str | None]:
-    """How the rule itself reads answers: kind and tag; ``final`` where it does not say."""
+    """How the rule itself reads answers: kind and tag; all of the text for a task, ``final`` where nothing says."""
+    from guerdon.base import TaskSpec
     from guerdon.rewards.scored import Scored
     from guerdon.scorers.exact import Exact
     from guerdon.scorers.number import Number
@@ -48,7 +49,7 @@ def kind_of(rule: Any) -> tuple[str, str | None]:
         return kind_of(rule.scorer)
     if isinstance(rule, ReasoningGym):
         return "text", rule.answer_tag
-    kind = "number" if isinstance(rule, Number) else "text" if isinstance(rule, Exact) else "final"
+    kind = "number" if isinstance(rule, Number) else "text" if isinstance(rule, (Exact, TaskSpec)) else "final"
     tag = getattr(rule, "tag", None)
     return kind, tag if isinstance(tag, str) else None
 

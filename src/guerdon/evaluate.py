@@ -1,16 +1,25 @@
-"""pass@k of a language-model policy on held-out problems, with 95% intervals over problems."""
+"""How good a policy's responses are: pass@k, maj@k, best-of-n, calibration, length, diversity, with 95% intervals.
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+Idea
+    Sample (``evals/sampling.py``) or read (``evals/reading.py``) responses, judge them (``evals/judging.py``), measure
+    (``evals/measures.py``). Every interval is over problems, from the same draws, so that two policies on the same
+    problems are compared in pairs (``evals/contrast.py``). Definitions in ``docs/evaluation.md``.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-import torch
-
 from guerdon.errors import GuerdonError
-from guerdon.metrics.pass_at_k import bootstrap_mean, pass_at_k
+from guerdon.evals.answers import reader
+from guerdon.evals.judging import judge
+from guerdon.evals.measures import MEASURES, Path, check_families, reliability, statistics_of
+from guerdon.evals.pool import Responses
+from guerdon.evals.sampling import BATCH, sample_responses
+from guerdon.metrics.over_problems import Estimate, draws_of, estimate
+from guerdon.rewards.samples import SampleJudge
 from guerdon.rewards.verifier import Verifier
 from guerdon.rng import Stream
-from guerdon.rollouts.sample import check_kinds, make_sampler, sample_batch
 from guerdon.rollouts.sampler import Sampling
 
 
@@ -36,6 +45,10 @@ class Evaluation:
     """Samples that could not be scored; they are left out, not counted as wrong."""
     counts: tuple[tuple[int, int], ...] = field(repr=False, default=())
     """(scored samples, right samples) per problem."""
+    measures: Mapping[Path, Estimate] = field(repr=False, default_factory=dict)
+    """Every measure by its names, such as ``("majority_at", "8")``; those without a value are not there."""
+    responses: Responses | None = field(repr=False, default=None, compare=False)
+    """What was measured."""
 
     def __getitem__(self, k: int) -> PassAtK:
         """The entry for k."""
@@ -48,8 +61,24 @@ class Evaluation:
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for ``eval.json``."""
-        entries = {str(e.k): {"value": e.value, "low": e.low, "high": e.high} for e in self.pass_at}
-        return {"pass_at": entries, "problems": self.problems, "samples": self.samples, "unscored": self.unscored}
+        found: dict[str, Any] = nested(self.measures)
+        found |= {"problems": self.problems, "samples": self.samples, "unscored": self.unscored}
+        if self.responses is not None:
+            found |= {"left_out": self.responses.left_out, **self.responses.facts}
+            for source, bins in reliability(self.responses.pools).items() if "calibration" in found else ():
+                found["calibration"][source]["bins"] = bins
+        return found
+
+
+def nested(measures: Mapping[Path, Estimate]) -> dict[str, Any]:
+    """``{("pass_at", "8"): x}`` as ``{"pass_at": {"8": x}}``, in plain data."""
+    found: dict[str, Any] = {}
+    for path, value in measures.items():
+        inner = found
+        for name in path[:-1]:
+            inner = inner.setdefault(name, {})
+        inner[path[-1]] = value.to_json()
+    return found
 
 
 def evaluate(
@@ -64,32 +93,85 @@ def evaluate(
     seed: int = 0,
     engine: str = "local",
     success: float = 1.0,
+    measures: Sequence[str] = ("pass_at",),
+    gold: Any = None,
+    rewards: Mapping[str, Any] | None = None,
+    answer: str = "auto",
+    tag: str | None = None,
+    confidence: str = "confidence",
+    batch: int = BATCH,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Evaluation:
-    """Sample ``samples`` responses (default: the largest k) to the first ``problems`` of a split and score them.
+    """Sample responses to the first problems of a split, score and measure them.
 
     A response is right when the task's own scorer gives at least ``success``. Problems of which fewer than
     max(k) samples could be scored are left out.
 
+    Args:
+        policy: a language model.
+        task: problems with a verifier.
+        k: sizes of the subsets that pass@k, maj@k, best-of-k and the number of different answers are of.
+        problems: how many of the split's problems.
+        samples: responses to each; None: the largest k.
+        sampling: how tokens are drawn.
+        split: ``train`` or ``test``.
+        seed: of the sampling.
+        engine: ``local`` or ``vllm``.
+        success: from which score on a response is right.
+        measures: families of ``MEASURES``.
+        gold: a reward piece that tells right from wrong in place of the task's scorer.
+        rewards: reward pieces for best-of-n, by the name to show.
+        answer: how answers are read: ``auto``, ``text``, ``number`` or ``final``.
+        tag: read only what is inside this tag.
+        confidence: the tag of a stated confidence.
+        batch: responses to sample at a time.
+        progress: called with (done, of how many) while sampling.
+
     Raises:
         GuerdonError: if the task has no problems, the policy is no language model, or nothing could be scored.
     """
-    check_kinds("evaluate", task, policy)
-    samples, stream, size = samples or max(k), Stream((seed, "evaluate")), task.size(split)
+    samples = samples or max(k)
     if samples < max(k):
         raise GuerdonError(f"evaluate needs at least max(k) = {max(k)} samples per problem, got {samples}")
-    numbers = list(range(problems if size is None else min(problems, size)))
-    how = sampling or Sampling()
-    batch = sample_batch(task, policy, make_sampler(engine, policy), numbers, split, samples, how, stream)
-    reward = Verifier()(batch.with_run(task=task))["traj.reward/correct"]
-    assert isinstance(reward, torch.Tensor)
-    table = reward.view(len(numbers), samples)
-    scored, right = table.isfinite().sum(1).tolist(), (table >= success).sum(1).tolist()
-    counts = [(n, c) for n, c in zip(scored, right, strict=True) if n >= max(k)]
-    if not counts:
-        raise GuerdonError("evaluate could score no problem: the task's scorer failed on every one; see its error")
-    entries = []
-    for each in k:
-        values = [pass_at_k(n, c, each) for n, c in counts]
-        low, high = bootstrap_mean(values, stream.child("bootstrap", each))
-        entries.append(PassAtK(each, sum(values) / len(values), low, high))
-    return Evaluation(tuple(entries), len(counts), samples, int((~table.isfinite()).sum()), tuple(counts))
+    check_families(measures)
+    drawn = sample_responses(
+        policy,
+        task,
+        problems=problems,
+        samples=samples,
+        sampling=sampling,
+        split=split,
+        seed=seed,
+        engine=engine,
+        batch=batch,
+        progress=progress,
+    )
+    words, read = reader(answer, tag, task if gold is None else gold)
+    judged = judge(
+        drawn,
+        SampleJudge(Verifier() if gold is None else gold, task),
+        read,
+        rewards={name: SampleJudge(piece, task) for name, piece in (rewards or {}).items()},
+        success=success,
+        least=max(k),
+        confidence=confidence,
+    )
+    return measure(judged, k, measures, seed, {"answer": words, "success": success})
+
+
+def measure(
+    judged: Responses, k: Sequence[int], measures: Sequence[str] = tuple(MEASURES), seed: int = 0, facts: Any = None
+) -> Evaluation:
+    """Everything about judged responses; ``facts``: settings to keep beside the numbers."""
+    judged = replace(judged, facts={**judged.facts, **(facts or {})})
+    pools, weights = judged.pools, draws_of(len(judged.pools), bootstrap_stream(seed))
+    found = {path: estimate(each, weights) for path, each in statistics_of(pools, k, ("pass_at", *measures)).items()}
+    pass_at = tuple(PassAtK(each, **found["pass_at", str(each)].to_json()) for each in k)
+    counts = tuple((pool.size, int(sum(pool.right))) for pool in pools)
+    known = {path: value for path, value in found.items() if value.value == value.value}
+    return Evaluation(pass_at, len(pools), judged.drawn, judged.unscored, counts, known, judged)
+
+
+def bootstrap_stream(seed: int) -> Stream:
+    """What the draws of problems come from."""
+    return Stream((seed, "evaluate", "bootstrap", 1))

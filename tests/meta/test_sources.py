@@ -18,6 +18,7 @@ COVERED_BY = {
     "audit/examples.py": "audit/test_audit.py",
     "base.py": "meta/test_pieces.py",
     "errors.py": "cli/test_cli.py",
+    "evals/pool.py": "evals/test_judging.py",
     "objective.py": "test_loop.py",
     "piece.py": "meta/test_pieces.py",
     "policies/hugging_face_tokenizer.py": "policies/test_hugging_face.py",

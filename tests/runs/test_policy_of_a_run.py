@@ -13,7 +13,8 @@ from guerdon.objectives.ppo_clip import PPOClip
 from guerdon.policies.tabular import Tabular
 from guerdon.recipe import Recipe
 from guerdon.rollouts.tabular import SampleTree
-from guerdon.runs.policy import is_run, load_policy
+from guerdon.runs.folder import RunFolder
+from guerdon.runs.policy import at_step, is_run, load_policy, policy_steps
 from guerdon.tasks.token_tree import TokenTree
 from guerdon.update import Update
 
@@ -62,3 +63,41 @@ def test_what_holds_no_weights_is_refused(tmp_path):
         pytest.raises(GuerdonError, match="complete checkpoint"),
     ):
         load_policy(tmp_path / "run")
+
+
+def test_the_policy_of_any_checkpoint(tmp_path):
+    seen = {}
+
+    def watch(trainer, batch, metrics):
+        seen[trainer.step] = trainer.policy.logits.detach().clone()
+
+    train(RECIPE, steps=4, out=RunFolder(tmp_path / "run", save_every=2), observers=[watch])
+    assert policy_steps(tmp_path / "run") == [0, 2, 4]
+    for step in (2, 4):
+        assert torch.equal(load_policy(tmp_path / "run", step=step).logits, seen[step])
+    start = load_policy(tmp_path / "run", step=0)
+    assert torch.equal(start.logits, train(RECIPE, steps=0).policy.logits) and not start.training
+    with pytest.raises(GuerdonError, match=r"kept step \(0, 2, 4\), got 3"):
+        load_policy(tmp_path / "run", step=3)
+
+
+def test_the_beginning_of_a_policy_handed_over_is_its_checkpoint(tmp_path):
+    first = train(RECIPE, steps=1).policy
+    began = first.logits.detach().clone()
+    train(replace(RECIPE, policy=None), steps=2, policy=first, out=tmp_path / "run")
+    assert torch.equal(load_policy(tmp_path / "run", step=0).logits, began)
+    for path in (tmp_path / "run" / "checkpoints" / "step_000000").iterdir():
+        path.unlink()
+    with pytest.raises(GuerdonError, match="complete checkpoint"):
+        load_policy(tmp_path / "run", step=0)
+
+
+def test_a_checkpoint_is_named_behind_an_at(tmp_path):
+    run = str(tmp_path / "run")
+    train(RECIPE, steps=1, out=run)
+    assert at_step(run) == (run, None) and at_step(f"{run}@50") == (run, 50)
+    assert at_step("someone/model@main") == ("someone/model@main", None)
+    (tmp_path / "run@7").mkdir()
+    assert at_step(f"{run}@7") == (f"{run}@7", None)
+    with pytest.raises(GuerdonError, match="named by its step"):
+        at_step(f"{run}@last")

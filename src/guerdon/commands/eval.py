@@ -1,87 +1,99 @@
-"""pass@k of a language-model policy on held-out problems, with 95% intervals over problems.
+"""How good a policy's responses are, with 95% intervals over problems: pass@k, maj@k, best-of-n, calibration, length,
+diversity; and what changed between two policies, in pairs, with the right answers kept, found and lost.
 
 Examples:
   guerdon eval runs/a --k 1 8 64                         a run's policy on its own task
-  guerdon eval runs/a --task chain_sum:max_terms=3       on another task
+  guerdon eval runs/a@50 --task chain_sum:max_terms=3    an older checkpoint, on another task
+  guerdon eval runs/a --checkpoints 0 60                 two checkpoints, and the difference
+  guerdon eval runs/b --against runs/a                   two runs on the same problems
   guerdon eval Qwen/Qwen3-0.6B --task gsm_symbolic       a Hugging Face model, by name or folder
+  guerdon eval runs/a --reward length --reward mine:judge      best-of-n under any reward
+  guerdon eval --responses samples.jsonl --reward math   what others sampled: lines with `prompt` or `id`, `answer`,
+                                                         and `response` or `responses`; no model is loaded
+
+What is right: the task's own scorer at --success, or --gold SPEC. For a file: --gold, else a number `gold` in its lines,
+else the scorer of --task, else the first --reward. A run's evaluation is added to the eval.json of its folder.
 """
 
 import argparse
-from pathlib import Path
-from typing import Any
+import os
+import sys
 
 from guerdon.errors import GuerdonError
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
-    parser.add_argument("policy", metavar="DIR|MODEL", help="a run folder, or a Hugging Face model")
-    parser.add_argument("--task", metavar="SPEC", help="whose held-out problems (default: the run's task)")
-    parser.add_argument("--k", type=int, nargs="+", default=[1, 8], metavar="K", help="which pass@k (default: 1 8)")
-    parser.add_argument("--problems", type=int, default=200, metavar="N", help="how many problems (default: 200)")
-    parser.add_argument("--samples", type=int, metavar="N", help="responses per problem (default: the largest k)")
-    parser.add_argument("--split", default="test", choices=("train", "test"), help="default: test")
-    parser.add_argument("--temperature", type=float, metavar="T", help="default: as the run sampled, else 1")
-    parser.add_argument("--max-tokens", type=int, metavar="N", help="default: as the run sampled")
-    parser.add_argument("--seed", type=int, default=0, help="of the sampling (default: 0)")
-    parser.add_argument("--device", help="cpu, cuda, ... (default: a GPU if there is one)")
-    parser.add_argument("--json", action="store_true", help="print what a program can read")
+    add = parser.add_argument
+    add("policy", nargs="?", metavar="DIR|MODEL", help="a run folder, DIR@STEP, or a Hugging Face model")
+    add("--against", metavar="OTHER", help="the policy, or file of responses, to compare with")
+    add("--checkpoints", type=int, nargs="+", metavar="STEP", help="steps of the run; the first is compared with")
+    add("--responses", metavar="FILE.jsonl", help="measure these responses instead of a policy's")
+    add("--task", metavar="SPEC", help="whose held-out problems (default: the run's task)")
+    add("--k", type=int, nargs="+", metavar="K", help="sizes of subsets (default: 1 8; of a file: 1 and all)")
+    add("--problems", type=int, default=200, metavar="N", help="how many problems (default: 200)")
+    add("--samples", type=int, metavar="N", help="responses per problem (default: the largest k)")
+    add("--split", default="test", choices=("train", "test"), help="default: test")
+    add("--temperature", type=float, metavar="T", help="default: as the run sampled, else 1")
+    add("--max-tokens", type=int, metavar="N", help="default: as the run sampled")
+    add("--gold", metavar="SPEC", help="the reward that tells right from wrong, as in `guerdon score`")
+    add("--success", type=float, default=1.0, metavar="X", help="score from which on it is right (default: 1)")
+    add("--reward", metavar="SPEC", action="append", default=[], help="pick best-of-n by this reward; again for more")
+    add("--answer", default="auto", metavar="KIND", help="how answers are read: auto, text, number, final")
+    add("--tag", metavar="NAME", help="read only what is inside <NAME>")
+    add("--confidence", default="confidence", metavar="NAME", help="tag of a stated confidence (default: confidence)")
+    add("--measures", nargs="+", metavar="NAME", help="only these (default: all): pass_at, majority_at, best_of, ...")
+    add("--batch", type=int, default=1024, metavar="N", help="responses sampled at a time (default: 1024)")
+    add("--engine", default="local", choices=("local", "vllm"), help="what samples (default: local)")
+    add("--seed", type=int, default=0, help="of sampling and intervals (default: 0)")
+    add("--device", help="cpu, cuda, ... (default: a GPU if there is one)")
+    add("--save", metavar="NAME", help="name of the entry in the run's eval.json (default: its step)")
+    add("--no-save", action="store_true", help="leave eval.json alone")
+    add("--out", metavar="FILE", help="one row per problem: .parquet or .jsonl")
+    add("--save-responses", metavar="FILE.jsonl", help="keep the responses, to be read by --responses")
+    add("--json", action="store_true", help="print what a program can read")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Evaluate and print."""
-    from dataclasses import replace
+    """Evaluate, compare, print and keep."""
+    from guerdon.commands._evaluation import Show, judged_of, subjects_of
+    from guerdon.evals.contrast import contrast
+    from guerdon.evals.measures import MEASURES, check_families
+    from guerdon.evaluate import measure
 
-    from guerdon.commands._arguments import device_of, positive
-    from guerdon.commands._show import print_json
-    from guerdon.evaluate import evaluate
-
-    for name in ("problems", "samples", "max_tokens"):
-        positive(f"--{name.replace('_', '-')}", getattr(arguments, name))
-    for k in arguments.k:
-        positive("--k", k)
-    policy, task, sampling = _subject(arguments)
-    changed = {name: value for name in ("temperature", "max_tokens") if (value := getattr(arguments, name)) is not None}
-    result = evaluate(
-        policy.to(device_of(arguments.device)),
-        task,
-        k=sorted(set(arguments.k)),
-        problems=arguments.problems,
-        samples=arguments.samples,
-        sampling=replace(sampling, **changed),
-        split=arguments.split,
-        seed=arguments.seed,
-    )
-    if arguments.json:
-        print_json(result.to_json())
-    else:
-        left_out = f", {result.unscored} unscored" if result.unscored else ""
-        print(f"{result.sentence()}  ({result.problems} problems, {result.samples} samples each{left_out})")
+    sys.path.insert(0, os.getcwd())
+    _check(arguments)
+    families = tuple(arguments.measures or MEASURES)
+    check_families(families)
+    subjects = subjects_of(arguments)
+    judged = [judged_of(subject, arguments) for subject in subjects]
+    ks = sorted(set(arguments.k))
+    found = [measure(responses, ks, families, arguments.seed) for responses in judged]
+    changes = [contrast(each, judged[0], ks, families, arguments.seed) for each in judged[1:]]
+    show = Show(subjects, found, changes, ks, families)
+    if arguments.out:
+        show.write_rows(arguments.out)
+    if arguments.save_responses:
+        show.write_responses(arguments.save_responses)
+    saved = [] if arguments.no_save else show.save(arguments.save)
+    show.print_json() if arguments.json else show.print(saved)
     return 0
 
 
-def _subject(arguments: argparse.Namespace) -> tuple[Any, Any, Any]:
-    """Policy, task and sampling that the arguments mean."""
-    from guerdon.piece import TaskSpec
-    from guerdon.policies.hugging_face import HuggingFaceLM
-    from guerdon.rng import Stream
-    from guerdon.rollouts.sampler import Sampling
-    from guerdon.runs.folder import read_run
-    from guerdon.runs.policy import is_run, load_policy
-    from guerdon.specs import resolve
+def _check(arguments: argparse.Namespace) -> None:
+    """Refuse what cannot be meant, before anything is sampled."""
+    from guerdon.commands._arguments import positive
+    from guerdon.evals.keeping import check_ending
 
-    task = resolve(arguments.task, TaskSpec, "--task") if arguments.task else None
-    if is_run(arguments.policy):
-        recipe = read_run(arguments.policy).recipe
-        sampling = getattr(recipe.rollout, "sampling", None)
-        return load_policy(arguments.policy), task or recipe.task, sampling or Sampling()
-    if Path(arguments.policy).is_dir() and not (Path(arguments.policy) / "config.json").exists():
-        raise GuerdonError(
-            f"{arguments.policy} must be a run folder or a model folder, but holds no run.json or config.json"
-        )
-    if task is None:
-        raise GuerdonError(f"{arguments.policy} is no run, so name a task with --task; see `guerdon tasks list`")
-    policy = HuggingFaceLM(arguments.policy).build(
-        task, frozenset({"action.logprob"}), Stream((arguments.seed, "policy"))
-    )
-    return policy.eval(), task, Sampling()
+    for name in ("problems", "samples", "max_tokens", "batch"):
+        positive(f"--{name.replace('_', '-')}", getattr(arguments, name))
+    for k in arguments.k or ():
+        positive("--k", k)
+    if (arguments.policy is None) == (arguments.responses is None):
+        raise GuerdonError("eval needs a run folder or a model, or --responses FILE; see `guerdon eval --help`")
+    if arguments.checkpoints and (arguments.against or arguments.responses):
+        raise GuerdonError("--checkpoints compares steps of one run, so it goes with no --against or --responses")
+    if arguments.save and arguments.no_save:
+        raise GuerdonError("--save and --no-save say the opposite; give one of them")
+    if arguments.out:
+        check_ending(arguments.out)

@@ -90,8 +90,12 @@ def chunks(judge: Any, lines: Iterator[tuple[int, dict[str, Any]]], workers: int
         size = min(2 * size, most) if taken < TURN / 2 else max(size // 2, workers) if taken > TURN else size
 
 
-def read_lines(source: Iterable[bytes | str], file: str, after: int = 0) -> Iterator[tuple[int, dict[str, Any]]]:
+def read_lines(
+    source: Iterable[bytes | str], file: str, after: int = 0, several: bool = False
+) -> Iterator[tuple[int, dict[str, Any]]]:
     """(line number, object) of every line that is not blank, beginning after line ``after``.
+
+    ``several``: a line may have ``responses`` in the place of ``response``; whoever reads them checks them.
 
     Raises:
         GuerdonError: with the line's number, if it is no object with a text ``response``.
@@ -100,12 +104,12 @@ def read_lines(source: Iterable[bytes | str], file: str, after: int = 0) -> Iter
     try:
         for number, line in enumerate(source, 1):
             if number > after and (line := line.strip()):
-                yield number, _entry(line, f"{file}, line {number}")
+                yield number, _entry(line, f"{file}, line {number}", several)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise GuerdonError(f"{file} must be a whole gzip file, but after line {number}: {error}") from None
 
 
-def _entry(line: bytes | str, where: str) -> dict[str, Any]:
+def _entry(line: bytes | str, where: str, several: bool = False) -> dict[str, Any]:
     if len(line) > LONGEST:
         raise GuerdonError(f"{where} must have at most {LONGEST} bytes")
     try:
@@ -113,6 +117,8 @@ def _entry(line: bytes | str, where: str) -> dict[str, Any]:
         entry = DECODER.decode(text)
     except (ValueError, RecursionError) as error:
         raise GuerdonError(f"{where} must be a JSON object: {error}") from None
+    if several and isinstance(entry, dict) and "responses" in entry:
+        return entry
     if not isinstance(entry, dict) or not isinstance(entry.get("response"), str):
         raise GuerdonError(f"{where} must be an object with a text under `response`")
     return entry

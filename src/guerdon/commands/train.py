@@ -34,7 +34,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-h", "--help", action="store_true", help="this help; after a recipe, its own flags too")
     parser.add_argument("--task", metavar="SPEC", help="what to train on, as `guerdon tasks list` names it")
-    parser.add_argument("--policy", metavar="SPEC", help="what to train: a policy, a Hugging Face model, a run folder")
+    parser.add_argument(
+        "--policy", metavar="SPEC", help="what to train: a policy, a Hugging Face model, a run folder, or DIR@STEP"
+    )
     parser.add_argument("--variant", metavar="NAME", help="one of the paper's further compositions")
     parser.add_argument("--seed", type=int, default=0, help="of everything random (default: 0)")
     parser.add_argument("--steps", type=int, help="turns of the loop (default: 200, or what the resumed run has)")
@@ -72,18 +74,19 @@ def _recipe(arguments: argparse.Namespace) -> tuple["Recipe", list[str]]:
 
     recipe = find_recipe(arguments.recipe, arguments.variant)
     flags = [(name, text) for name in ("task", "policy") if (text := getattr(arguments, name)) is not None]
-    if _continued(arguments):
+    if other := _continued(arguments):
         flags = [(name, text) for name, text in flags if name != "policy"]
-        recipe = recipe if recipe.task else replace(recipe, task=read_run(arguments.policy).recipe.task)
+        recipe = recipe if recipe.task else replace(recipe, task=read_run(other[0]).recipe.task)
     flags += overrides.pairs(arguments.rest)
     return overrides.configured(recipe, flags, [f"--{name}" for name in OWN])
 
 
-def _continued(arguments: argparse.Namespace) -> bool:
-    """Whether the policy is that of another run."""
-    from guerdon.runs.policy import is_run
+def _continued(arguments: argparse.Namespace) -> tuple[str, int | None] | None:
+    """Folder and step of the run whose policy is trained on; None where it is no run's."""
+    from guerdon.runs.policy import at_step, is_run
 
-    return arguments.policy is not None and is_run(arguments.policy)
+    path, step = at_step(arguments.policy or "")
+    return (path, step) if path and is_run(path) else None
 
 
 def _train(arguments: argparse.Namespace) -> int:
@@ -98,7 +101,9 @@ def _train(arguments: argparse.Namespace) -> int:
         raise GuerdonError(f"{arguments.recipe} leaves its task open; name one with --task, see `guerdon tasks list`")
     steps, save_every = positive("--steps", arguments.steps), positive("--save-every", arguments.save_every)
     device = device_of(arguments.device)
-    built = load_policy(arguments.policy, frozenset(map(base, recipe.reads()))) if _continued(arguments) else None
+    built = None
+    if other := _continued(arguments):
+        built = load_policy(other[0], frozenset(map(base, recipe.reads())), step=other[1])
     steps = 200 if steps is None else steps
     _warn([*notes, *recipe.check(), *too_short(recipe, steps)])
     result = train(

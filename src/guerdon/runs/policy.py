@@ -1,12 +1,13 @@
-"""The policy of a run, rebuilt from its folder: for evaluation, and to begin another run from."""
+"""The policy of a run at any of its checkpoints: for evaluation, for looking at, and to begin another run from."""
 
 from pathlib import Path
+from typing import Any
 
 from guerdon.errors import GuerdonError
 from guerdon.loop import base
 from guerdon.piece import Origin, Policy
 from guerdon.rng import Stream
-from guerdon.runs.checkpoint import latest
+from guerdon.runs.checkpoint import latest, load_checkpoint, steps_in
 from guerdon.runs.folder import origin_from_json, read_facts
 from guerdon.serial import from_json
 
@@ -16,13 +17,41 @@ def is_run(path: str | Path) -> bool:
     return (Path(path) / "run.json").is_file()
 
 
-def load_policy(path: str | Path, wants: frozenset[str] = frozenset()) -> Policy:
-    """The policy with the weights of the newest complete checkpoint, in evaluation mode.
-
-    ``wants``: columns that it has to provide beyond those of its run; heads that its run did not have are new.
+def at_step(text: str) -> tuple[str, int | None]:
+    """``runs/a@50`` -> ``("runs/a", 50)``; without a step, or where that is itself a path, None: the newest.
 
     Raises:
-        GuerdonError: if there is no run or no complete checkpoint, or the weights are not those of its recipe's policy.
+        GuerdonError: if what follows the last @ behind a run folder is no step.
+    """
+    path, at, step = text.rpartition("@")
+    if not at or Path(text).exists() or not is_run(path):
+        return text, None
+    if not step.isdecimal():
+        raise GuerdonError(f"a checkpoint must be named by its step, such as {path}@50, got {text!r}")
+    return path, int(step)
+
+
+def policy_steps(path: str | Path) -> list[int]:
+    """Steps whose policy can be had: the kept checkpoints, and 0 where the beginning can be built again.
+
+    Raises:
+        GuerdonError: if there is no run.
+    """
+    stored = steps_in(Path(path) / "checkpoints")
+    return sorted({*stored, *([] if read_facts(Path(path))["handed_over"] else [0])})
+
+
+def load_policy(path: str | Path, wants: frozenset[str] = frozenset(), *, step: int | None = None) -> Policy:
+    """The policy with the weights of a checkpoint, in evaluation mode.
+
+    Args:
+        path: the run folder.
+        wants: columns that it has to provide beyond those of its run; heads that its run did not have are new.
+        step: of which checkpoint; 0 is the policy that the run began from. None: the newest complete one.
+
+    Raises:
+        GuerdonError: if there is no run or no such complete checkpoint, or the weights are not those of its
+            recipe's policy.
     """
     folder = Path(path)
     facts = read_facts(folder)
@@ -31,11 +60,11 @@ def load_policy(path: str | Path, wants: frozenset[str] = frozenset()) -> Policy
         origin = origin_from_json(facts["origin"])
     else:
         origin = Origin(recipe.policy, recipe.task, frozenset(base(name) for name in recipe.reads()))
-    found = latest(folder / "checkpoints")
-    if found is None:
-        raise GuerdonError(f"{folder} must hold a complete checkpoint, but there is none yet")
+    state = _state(folder, step)
     policy = Origin(origin.spec, origin.task, origin.wants | wants).build(Stream((facts["seed"],)).child("policy"))
-    missing, unexpected = policy.load_state_dict(found[1]["policy"], strict=False)
+    if state is None:
+        return policy.eval()
+    missing, unexpected = policy.load_state_dict(state["policy"], strict=False)
     if unexpected or (missing and not wants - origin.wants):
         raise GuerdonError(
             f"the weights in {folder} must be those of {type(origin.spec).__name__}, but "
@@ -44,4 +73,19 @@ def load_policy(path: str | Path, wants: frozenset[str] = frozenset()) -> Policy
     return policy.eval()
 
 
-__all__ = ["is_run", "load_policy"]
+def _state(folder: Path, step: int | None) -> dict[str, Any] | None:
+    """What a checkpoint holds; None for the beginning of a run that was built from its seed."""
+    if step is None:
+        if (found := latest(folder / "checkpoints")) is None:
+            raise GuerdonError(f"{folder} must hold a complete checkpoint, but there is none yet")
+        return found[1]
+    stored, steps = steps_in(folder / "checkpoints"), policy_steps(folder)
+    if step in stored:
+        return load_checkpoint(stored[step])
+    if step not in steps:
+        have = ", ".join(map(str, steps)) or "none"
+        raise GuerdonError(f"the policy of {folder} must be asked for at a kept step ({have}), got {step}")
+    return None
+
+
+__all__ = ["at_step", "is_run", "load_policy", "policy_steps"]

@@ -1,0 +1,1 @@
+"""Evaluation: responses from a policy or a file, what is measured on them, intervals and differences."""

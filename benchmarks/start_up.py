@@ -1,13 +1,14 @@
 """How long it takes until guerdon can be used, in fresh processes.
 
 Importing guerdon is held against importing torch alone, and what needs no torch against Python's own start. Every
-round starts each process once.
+round starts each process once, with compiled bytecode at hand, as after an installation.
 
-    python benchmarks/start_up.py [--rounds 9] [--json [FILE]] [--record]
+    python benchmarks/start_up.py [--rounds 7] [--json [FILE]] [--record]
 """
 
 import argparse
 import sys
+import tempfile
 
 from _measure import Row, add_options, median, paired, publish, quantity, quartiles, run_process
 
@@ -38,8 +39,10 @@ def main() -> int:
     options = parser.parse_args()
     commands = {name: [sys.executable, "-c", code] for name, code in PYTHON.items()}
     commands |= {name: [sys.executable, "-m", "guerdon", *words] for name, words in COMMANDS.items()}
-    ways = {name: lambda words=words: run_process(words, every=None) for name, words in commands.items()}
-    seconds = paired(ways, options.rounds)
+    with tempfile.TemporaryDirectory() as folder:
+        compiled = {"PYTHONPYCACHEPREFIX": folder, "PYTHONDONTWRITEBYTECODE": ""}
+        ways = {name: lambda words=words: run_process(words, compiled, every=None) for name, words in commands.items()}
+        seconds = paired(ways, options.rounds)
     start, torch = seconds["python"], seconds["import torch"]
     rows = []
     for name in ("import guerdon", "from guerdon import *", "every piece"):

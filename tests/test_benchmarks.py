@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from _measure import Row, Spread
 
 ROOT = Path(__file__).parents[1]
+CAPTURE = {"capture_output": True, "text": True}
 
 
 def test_ways_are_timed_in_turns_and_the_first_one_changes():
@@ -104,3 +106,28 @@ def test_every_recorded_benchmark_exists_and_is_told():
     for name in json.loads(_measure.RESULTS.read_text(encoding="utf-8")):
         script = f"{name.partition('.')[0]}.py"
         assert (ROOT / "benchmarks" / script).exists() and script in told
+
+
+def run(*words: str) -> dict:
+    """What a benchmark writes with ``--json``; that a target is missed is no failure at these sizes."""
+    done = subprocess.run([sys.executable, str(ROOT / "benchmarks" / words[0]), *words[1:], "--json"], **CAPTURE)
+    assert done.returncode in (0, 1), done.stderr
+    return json.loads(done.stdout)
+
+
+def test_the_gpu_benchmark_runs_every_line_on_a_cpu():
+    entry = run("gpu.py", "--device", "cpu", "--small", "--rounds", "1")
+    assert len(entry["rows"]) == 7 and "not measurements of a GPU" in entry["notes"][-1]
+    refused = subprocess.run([sys.executable, "benchmarks/gpu.py", "--device", "cpu", "--record"], cwd=ROOT, **CAPTURE)
+    assert refused.returncode and "is not recorded" in refused.stderr
+
+
+def test_chunked_and_full_logits_agree_in_the_benchmark_of_their_memory():
+    entry = run("logprob_memory.py", "--vocab", "2000", "--tokens", "4096", "--rounds", "1")
+    assert all(row["met"] for row in entry["rows"] if row["what"].startswith("largest relative error"))
+
+
+def test_guerdon_and_verl_agree_in_the_benchmark_of_their_advantages_and_losses():
+    pytest.importorskip("verl")
+    entry = run("core_algos.py", "--responses", "64", "--tokens", "48", "--rounds", "1")
+    assert entry["rows"][-1]["met"] and len(entry["rows"]) == 23

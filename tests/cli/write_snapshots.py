@@ -29,6 +29,12 @@ train grpo --task tree:dept=2
 train grpo --task tree --advantage.0 Standardise
 train grpo --task tree --advantage.7 Standardize
 train --resume nowhere
+compare
+compare grpo rloo --task tree
+compare grpo --task tree --out nowhere
+compare grpo grpo --task tree --out nowhere
+compare grpo nope --task tree --out nowhere
+compare grpo rloo --task tree --out nowhere --score eval
 report nowhere
 eval nowhere
 eval nowhere/model

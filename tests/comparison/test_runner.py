@@ -4,32 +4,20 @@ import os
 import signal
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
 from comparison.test_worker import a_job
 
-from guerdon.comparison.plan import Cell, claim
+from guerdon.comparison.plan import Cell
 from guerdon.comparison.runner import run_cells
 from guerdon.errors import GuerdonError
-from guerdon.runs.reading import read_metrics, read_run
+from guerdon.runs.reading import read_run
 
 
 def a_cell(tmp_path: Path, number: int, **options) -> tuple[Cell, object]:
     out = tmp_path / f"run_{number}"
     return Cell(0, 0, number, out, f"cell {number}"), a_job(out, seed=number, **options)
-
-
-def made(path: Path) -> int:
-    return len(list(read_metrics(path / "metrics.jsonl")))
-
-
-def wait_for(condition, seconds: float = 60.0) -> None:
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.01)
 
 
 class Seen:
@@ -82,30 +70,6 @@ def test_ctrl_c_saves_the_step_and_ends_the_processes(tmp_path):
     run = read_run(tmp_path / "run_0")
     assert run.facts["status"] == "interrupted" and run.checkpoint_steps == [len(run.metrics)]
     assert not (tmp_path / "run_1").exists() and not children()
-
-
-def test_processes_whose_comparison_was_killed_save_and_end_and_hold_the_folder_till_then(tmp_path):
-    pytest.importorskip("fcntl")
-    parent = os.fork()
-    if not parent:
-        with claim(tmp_path) as lock:
-            cells = [a_cell(tmp_path, 0, steps=100000, save_every=100000)]
-            run_cells(cells, 1, tmp_path / "logs", lock, lambda cell, message: None)
-        os._exit(0)
-    wait_for(lambda: made(tmp_path / "run_0") > 3)
-    os.kill(parent, signal.SIGKILL)
-    os.waitpid(parent, 0)
-
-    def free() -> bool:
-        try:
-            claim(tmp_path).close()
-        except GuerdonError:
-            return False
-        return True
-
-    wait_for(free)
-    run = read_run(tmp_path / "run_0")
-    assert run.facts["status"] == "interrupted" and run.checkpoint_steps == [len(run.metrics)]
 
 
 def test_processes_that_cannot_start_are_given_up(tmp_path, monkeypatch):

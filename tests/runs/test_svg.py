@@ -3,7 +3,18 @@ import xml.etree.ElementTree as xml
 
 import pytest
 
-from guerdon.runs.svg import Series, apart, interval_chart, line_chart, nice_ticks, number_texts, smoothed, thin
+from guerdon.runs.svg import (
+    Series,
+    Span,
+    apart,
+    interval_chart,
+    line_chart,
+    nice_ticks,
+    number_texts,
+    smoothed,
+    span_chart,
+    thin,
+)
 
 
 def test_ticks_are_round_numbers_around_the_data():
@@ -56,3 +67,27 @@ def test_intervals_lie_where_they_should():
     (span,) = [line for line in root.iter("line") if line.get("class") == "span s0"]
     (dot,) = root.iter("circle")
     assert float(dot.get("cx")) == pytest.approx((float(span.get("x1")) + float(span.get("x2"))) / 2, abs=0.06)
+
+
+def test_a_scale_of_its_own_holds_every_finite_end_and_the_mark():
+    rows = [Span("a <b>", -0.2, -0.3, -0.1), Span("b", 0.4, -math.inf, math.inf, 1)]
+    root = xml.fromstring(span_chart(rows, "two", mark=0.0))
+    texts = " ".join(root.itertext())
+    assert "a <b>: -0.2, 95% interval -0.3 to -0.1" in texts and "interval -inf to inf" in texts
+    grid = [float(line.get("x1")) for line in root.iter("line") if line.get("class") == "grid"]
+    whole = next(line for line in root.iter("line") if line.get("class") == "span s1")
+    assert (float(whole.get("x1")), float(whole.get("x2"))) == (grid[0], grid[-1])
+    (mark,) = [line for line in root.iter("line") if line.get("class") == "mark"]
+    (dot, _) = root.iter("circle")
+    assert float(dot.get("cx")) < float(mark.get("x1"))
+
+
+def test_a_band_is_shaded_between_its_ends_and_its_curve_is_not_smoothed():
+    xs = list(range(100))
+    one = Series("a", xs, [x % 2 for x in xs], 2, ([-1.0] * 100, [3.0] * 99 + [math.nan]))
+    root = xml.fromstring(line_chart([one], "", "band"))
+    (band,) = [path.get("d") for path in root.iter("path") if path.get("class") == "band s2"]
+    assert band.startswith("M") and band.endswith("Z") and band.count("L") == 2 * 99 - 1
+    assert [path.get("class") for path in root.iter("path")] == ["band s2", "line s2"]
+    labels = [float(text.text) for text in root.iter("text") if text.get("text-anchor") == "end"]
+    assert min(labels) <= -1 and max(labels) >= 3

@@ -22,7 +22,7 @@ from guerdon.runs.policy import is_run
 from guerdon.runs.reading import read_run
 from guerdon.specs import find_recipe, split_options
 
-NAMED = re.compile(r"([\w.+ -]+)=(.+)", re.DOTALL)
+NAMED = re.compile(r"([^,:/={}]+)=(.+)", re.DOTALL)
 Flags = Sequence[tuple[str, str]]
 
 

@@ -49,7 +49,9 @@ def header(data: Data) -> str:
     ]
     listed = "".join(element("div", element("dt", a) + element("dd", escape(b))) for a, b in facts)
     failed = [cell for cell in data["cells"] if cell["status"] not in ("finished", "stopped")]
-    state = element("span", f"{len(failed)} runs failed", class_="status failed") if failed else ""
+    state = (
+        element("span", f"{len(failed)} run{'s' * (len(failed) > 1)} failed", class_="status failed") if failed else ""
+    )
     title = element("h1", f"{escape(' / '.join(names))} {state}")
     said = [*data["verdict"]["sentences"], data["verdict"]["overall"]]
     verdict = "".join(element("p", escape(f"{sentence.rstrip('.')}."), class_="reason verdict") for sentence in said)

@@ -284,7 +284,11 @@ def notes(
         found.append(f"Seed{'s' * (len(left) > 1)} {listed}: left out for all methods, because not every run finished.")
     stopped = [cell.label for cell in measured if ended[cell].status == "stopped"]
     if stopped:
-        found.append(f"{len(stopped)} runs stopped themselves and keep their last value: {', '.join(stopped[:5])}.")
+        listed = ", ".join(stopped[:5] + ["..."] * (len(stopped) > 5))
+        what = "1 run stopped itself and keeps its last value"
+        if len(stopped) > 1:
+            what = f"{len(stopped)} runs stopped themselves and keep their last values"
+        found.append(f"{what}: {listed}.")
     for task, name in enumerate(plan.tasks):
         spent = {entry["method"]: entry["tasks"][task]["actions"] for entry in budgets}
         known = {method: value for method, value in spent.items() if value > 0}

@@ -36,6 +36,8 @@ EXTRAS = {
     "math_verify": "math",
     "sqlglot": "sql",
     "langdetect": "text",
+    "tensorboard": "tensorboard",
+    "wandb": "wandb",
 }
 """Optional import -> the extra that installs it."""
 

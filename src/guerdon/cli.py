@@ -20,7 +20,7 @@ from guerdon.serial import suggest
 COMMANDS: dict[str, str] = {
     "train": "train a policy by a paper's recipe or your own, or go on with a run",
     "compare": "train methods on the same tasks and seeds, and say what the difference is worth",
-    "eval": "pass@k of a trained policy or a model, with intervals",
+    "eval": "measure a policy, its checkpoints or a file of responses: pass@k, votes, calibration, ...",
     "score": "score a file of responses with any reward",
     "audit": "attack a reward before it is trusted",
     "programs": "check a reward program before anything is trained with it",

@@ -291,7 +291,7 @@ def train(
 
             folder = begin(out, trainer, resume=resume, save_every=save_every, handed_over=built is not None)
             result.metrics += folder.so_far
-            observers = (folder, *observers)
+            observers = (folder, *observers, folder.leave)
         for observer in observers:
             if isinstance(observer, contextlib.AbstractContextManager):
                 stack.enter_context(observer)

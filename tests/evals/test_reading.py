@@ -1,5 +1,7 @@
 """Responses from lines."""
 
+import math
+
 import pytest
 from rollouts.test_demonstrations import Sums
 
@@ -7,8 +9,8 @@ from guerdon.errors import GuerdonError
 from guerdon.evals.reading import read_responses
 
 
-def read(*lines, task=None):
-    return read_responses(enumerate(lines, 1), "f.jsonl", task)
+def read(*lines, task=None, picks=()):
+    return read_responses(enumerate(lines, 1), "f.jsonl", task, picks)
 
 
 def test_lines_of_one_problem_are_one_pool():
@@ -43,6 +45,15 @@ def test_what_is_not_known_of_all_is_not_used():
     found = read({"id": 1, "response": "a", "tokens": 3, "logprob": -1}, {"id": 1, "response": "bb", "tokens": None})
     (pool,) = found.pools
     assert found.unit == "characters" and pool.logprobs == () and pool.truncated == ()
+
+
+def test_scores_to_pick_by():
+    lines = [{"id": 1, "responses": ["a", "b"], "rm": [0.5, None], "x": 1}, {"id": 1, "response": "c", "rm": -2}]
+    (pool,) = read(*lines, picks=("rm",)).pools
+    assert pool.scores["rm"] == pytest.approx([0.5, math.nan, -2.0], nan_ok=True)
+    assert pool.extras == [{"x": 1}, {"x": 1}, {}]
+    with pytest.raises(GuerdonError, match="a number under `rm`, got 'high'"):
+        read({"id": 1, "response": "a", "rm": "high"}, picks=("rm",))
 
 
 def test_problems_of_a_task_by_number():

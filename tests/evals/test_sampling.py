@@ -48,3 +48,9 @@ def test_facts_and_lengths(policy):
 def test_bad_numbers_are_refused(policy):
     with pytest.raises(GuerdonError, match="batch must be at least 1, got 1, 1 and 0"):
         sample_responses(policy, Sums(), problems=1, samples=1, batch=0)
+
+
+def test_an_empty_split_is_refused(policy, monkeypatch):
+    monkeypatch.setattr(Sums, "size", lambda task, split: 0)
+    with pytest.raises(GuerdonError, match="the test split of Sums must hold problems"):
+        sample_responses(policy, Sums(), problems=1, samples=1)

@@ -62,6 +62,8 @@ def test_a_run_folder_says_what_was_run_and_what_happened(tmp_path, toys):
     assert (
         torch.__version__.startswith(run.facts["versions"]["torch"]) and run.facts["machine"]["cores"] == os.cpu_count()
     )
+    assert run.facts["ended"] >= run.facts["started"] and run.facts["resumed"] == []
+    assert run.facts["source"] is None or len(run.facts["source"]["hash"]) == 40
     assert [line["step"] for line in run.metrics] == [1, 2, 3, 4]
     assert [{k: v for k, v in line.items() if k != "step"} for line in run.metrics] == result.metrics
     assert run.rollout_steps == [1, 3, 4] and run.checkpoint_steps == [2, 4]
@@ -190,6 +192,8 @@ def test_ctrl_c_finishes_the_step_and_saves(tmp_path, number, capsys):
     assert run.facts["status"] == "interrupted" and run.checkpoint_steps == [4] and len(run.metrics) == 4
     assert "finishing this step" in capsys.readouterr().err
     train(toy_recipe(), steps=9, seed=5, out=tmp_path / "parts", resume=True)
+    (again,) = read_run(tmp_path / "parts").facts["resumed"]
+    assert again["step"] == 4 and again["versions"] == run.facts["versions"] and again["machine"]["threads"] >= 1
     train(toy_recipe(), steps=9, seed=5, out=tmp_path / "whole")
     assert_same_numbers(tmp_path / "whole", tmp_path / "parts")
 

@@ -34,7 +34,7 @@ def subjects_of(arguments: argparse.Namespace) -> list[Subject]:
 
     task = resolve(arguments.task, TaskSpec, "--task") if arguments.task else None
     if arguments.responses is not None:
-        own, names = _file(arguments.responses, task), [arguments.against]
+        own, names = _file(arguments.responses, task, arguments.pick), [arguments.against]
     elif arguments.checkpoints:
         run = _run_of(arguments.policy)
         names = [f"{run}@{step}" for step in dict.fromkeys(arguments.checkpoints)]
@@ -53,7 +53,8 @@ def subjects_of(arguments: argparse.Namespace) -> list[Subject]:
 
 
 def _other(name: str, task: Any, arguments: argparse.Namespace) -> Subject:
-    return _file(name, task) if name.endswith((".jsonl", ".jsonl.gz")) else _policy(name, task, arguments)
+    file = name.endswith((".jsonl", ".jsonl.gz"))
+    return _file(name, task, arguments.pick) if file else _policy(name, task, arguments)
 
 
 def _run_of(text: str) -> str:
@@ -65,7 +66,7 @@ def _run_of(text: str) -> str:
     return path
 
 
-def _file(path: str, task: Any) -> Subject:
+def _file(path: str, task: Any, picks: Sequence[str]) -> Subject:
     from functools import cache
 
     from guerdon.commands.score import read_lines, source_of
@@ -74,7 +75,7 @@ def _file(path: str, task: Any) -> Subject:
     @cache
     def read() -> Responses:
         with source_of(path) as source:
-            return read_responses(read_lines(source.lines, path, several=True), path, task)
+            return read_responses(read_lines(source.lines, path, several=True), path, task, picks)
 
     return Subject(Path(path).name if path != "-" else "stdin", read, task, facts={"file": path})
 

@@ -7,9 +7,10 @@ Examples:
   guerdon eval runs/a --checkpoints 0 60                 two checkpoints, and the difference
   guerdon eval runs/b --against runs/a                   two runs on the same problems
   guerdon eval Qwen/Qwen3-0.6B --task gsm_symbolic       a Hugging Face model, by name or folder
-  guerdon eval runs/a --reward length --reward mine:judge      best-of-n under any reward
+  guerdon eval runs/a --reward tags --reward mine:judge      best-of-n under any reward
   guerdon eval --responses samples.jsonl --reward math   what others sampled: lines with `prompt` or `id`, `answer`,
                                                          and `response` or `responses`; no model is loaded
+  guerdon eval --responses samples.jsonl --pick rm_score       best-of-n by a score that the lines have
 
 What is right: the task's own scorer at --success, or --gold SPEC. For a file: --gold, else a number `gold` in its lines,
 else the scorer of --task, else the first --reward. A run's evaluation is added to the eval.json of its folder.
@@ -39,6 +40,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--gold", metavar="SPEC", help="the reward that tells right from wrong, as in `guerdon score`")
     add("--success", type=float, default=1.0, metavar="X", help="score from which on it is right (default: 1)")
     add("--reward", metavar="SPEC", action="append", default=[], help="pick best-of-n by this reward; again for more")
+    add(
+        "--pick",
+        metavar="KEY",
+        action="append",
+        default=[],
+        help="pick by this number of a file's lines; again for more",
+    )
     add("--answer", default="auto", metavar="KIND", help="how answers are read: auto, text, number, final")
     add("--tag", metavar="NAME", help="read only what is inside <NAME>")
     add("--confidence", default="confidence", metavar="NAME", help="tag of a stated confidence (default: confidence)")

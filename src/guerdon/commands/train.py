@@ -5,6 +5,7 @@ Examples:
   guerdon train grpo --task chain_sum:max_terms=2 --out runs/a       a data set of reasoning-gym, a small model
   guerdon train mine.json --update.lr 3e-4 --advantage.0.eps 1e-4    any field of the recipe
   guerdon train mine.json --advantage.0 Standardize:scale=none       another piece in a slot
+  guerdon train grpo --task chain_sum --out runs/a --log tensorboard --log wandb:sums
   guerdon train --resume runs/a                                      go on, with --steps up to another length
 """
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 OWN_HELP = True
 """``--help`` is this command's own, because it depends on the recipe."""
-OWN = ("task", "policy", "seed", "steps", "out", "resume", "variant", "device", "save-every", "json", "help")
+OWN = ("task", "policy", "seed", "steps", "out", "resume", "variant", "device", "save-every", "log", "json", "help")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -45,7 +46,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--save-every", type=int, default=50, metavar="N", help="steps between checkpoints (default: 50)"
     )
     parser.add_argument("--device", help="cpu, cuda, ... (default: a GPU if there is one)")
-    parser.add_argument("--resume", metavar="DIR", help="go on with the run in this folder")
+    parser.add_argument(
+        "--log", metavar="SPEC", action="append", default=[], help="tensorboard or wandb[:PROJECT]; again for both"
+    )
+    parser.add_argument("--resume", metavar="DIR", help="go on with the run in this folder, and with its logs")
     parser.add_argument("--json", action="store_true", help="print the last metrics as JSON, without a progress bar")
 
 
@@ -94,6 +98,7 @@ def _train(arguments: argparse.Namespace) -> int:
     from guerdon.lint_settings import too_short
     from guerdon.loop import base, train
     from guerdon.runs.folder import RunFolder
+    from guerdon.runs.logs import logs_of
     from guerdon.runs.policy import load_policy
 
     recipe, notes = _recipe(arguments)
@@ -105,6 +110,7 @@ def _train(arguments: argparse.Namespace) -> int:
     if other := _continued(arguments):
         built = load_policy(other[0], frozenset(map(base, recipe.reads())), step=other[1])
     steps = 200 if steps is None else steps
+    logs = logs_of(arguments.log, arguments.out)
     _warn([*notes, *recipe.check(), *too_short(recipe, steps)])
     result = train(
         recipe,
@@ -112,7 +118,7 @@ def _train(arguments: argparse.Namespace) -> int:
         seed=arguments.seed,
         policy=built,
         device=device,
-        observers=_observers(arguments, Path(arguments.recipe).stem),
+        observers=[*_observers(arguments, Path(arguments.recipe).stem), *logs],
         out=RunFolder(arguments.out, save_every=save_every) if arguments.out else None,
     )
     return _finish(arguments, result, arguments.out)
@@ -121,6 +127,7 @@ def _train(arguments: argparse.Namespace) -> int:
 def _resume(arguments: argparse.Namespace) -> int:
     from guerdon.commands._arguments import positive
     from guerdon.runs.folder import RunFolder
+    from guerdon.runs.logs import logs_of
     from guerdon.runs.resume import resume
 
     given = [name for name in ("recipe", "task", "policy", "variant", "out") if getattr(arguments, name) is not None]
@@ -129,7 +136,7 @@ def _resume(arguments: argparse.Namespace) -> int:
         raise GuerdonError(f"--resume goes on with the run as it was, so it takes no {' '.join(extra)}; only --steps")
     positive("--steps", arguments.steps)
     folder = RunFolder(arguments.resume, save_every=positive("--save-every", arguments.save_every))
-    observers = _observers(arguments, Path(arguments.resume).name)
+    observers = [*_observers(arguments, Path(arguments.resume).name), *logs_of(arguments.log, arguments.resume, True)]
     result = resume(folder, steps=arguments.steps, device=arguments.device, observers=observers)
     return _finish(arguments, result, arguments.resume)
 

@@ -36,8 +36,12 @@ def pass_at(pools: Sequence[Pool], ks: Sequence[int]) -> Statistics:
 
 
 def majority_at(pools: Sequence[Pool], ks: Sequence[int]) -> Statistics:
-    """Chance that the vote of k is right."""
-    return {("majority_at", str(k)): Ratio([majority_at_k(pool.answers, pool.right, k) for pool in pools]) for k in ks}
+    """Chance that the vote of k is right; a vote of one is no vote."""
+    return {
+        ("majority_at", str(k)): Ratio([majority_at_k(pool.answers, pool.right, k) for pool in pools])
+        for k in ks
+        if k > 1
+    }
 
 
 def best_of(pools: Sequence[Pool], ks: Sequence[int]) -> Statistics:

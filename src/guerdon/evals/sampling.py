@@ -48,7 +48,7 @@ def sample_responses(
         progress: called with the responses that are done and their number in all.
 
     Raises:
-        GuerdonError: if the task has no problems, or the policy is no language model.
+        GuerdonError: if the task or the split has no problems, or the policy is no language model.
     """
     check_kinds("evaluate", task, policy)
     if min(problems, samples, batch) < 1:
@@ -57,6 +57,8 @@ def sample_responses(
         )
     size, how = task.size(split), sampling or Sampling()
     numbers = range(problems if size is None else min(problems, size))
+    if not numbers:
+        raise GuerdonError(f"the {split} split of {type(task).__name__} must hold problems to evaluate, but it is empty")
     generator = Stream((seed, "evaluate")).generator()
     seeds = torch.randint(0, 2**62, (len(numbers), samples), generator=generator)
     sampler, pools = make_sampler(engine, policy), []

@@ -10,7 +10,8 @@ Maths
 Reads
     Per problem whatever the statistic keeps.
 Deviations
-    The responses to a problem are not drawn again: an interval says how far other problems would move the number.
+    The responses to a problem are not drawn again. The chance in them is in the spread between problems, so a mean's
+    interval covers it; what is not a mean, the ECE above all, is biased by it, and so are its draws.
 """
 
 import math

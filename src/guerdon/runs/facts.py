@@ -1,10 +1,12 @@
-"""What ``run.json`` says about where a run was made: versions, source revision, machine."""
+"""What ``run.json`` says about where a run was made: versions, source revisions, machine, environment."""
 
+import datetime
 import importlib.metadata
 import os
 import platform
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -21,8 +23,40 @@ PACKAGES = (
     "reasoning-gym",
     "gymnasium",
     "vllm",
+    "scipy",
+    "math-verify",
+    "sympy",
+    "sqlglot",
+    "langdetect",
+    "pyarrow",
 )
 """Distributions whose version can change a result; those not installed are left out."""
+ENVIRONMENT = (
+    "PYTHONHASHSEED",
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "CUDA_VISIBLE_DEVICES",
+    "CUBLAS_WORKSPACE_CONFIG",
+    "NVIDIA_TF32_OVERRIDE",
+)
+"""Variables that can change a result; no others are read, since they may hold secrets."""
+
+
+def now() -> str:
+    """UTC time to the second."""
+    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+
+
+def where() -> dict[str, Any]:
+    """Everything here, by the keys of ``run.json``."""
+    return {
+        "command": sys.argv,
+        "versions": versions(),
+        "commit": commit(),
+        "source": source(),
+        "machine": machine(),
+        "environment": {name: os.environ[name] for name in ENVIRONMENT if name in os.environ},
+    }
 
 
 def versions() -> dict[str, str]:
@@ -38,13 +72,26 @@ def versions() -> dict[str, str]:
 
 def commit() -> dict[str, Any] | None:
     """Hash of the working folder's git commit and whether files differ from it; None outside a repository."""
-    head = _git("rev-parse", "HEAD")
-    return None if not head else {"hash": head, "changed": bool(_git("status", "--porcelain"))}
+    return _commit(Path.cwd())
 
 
-def _git(*arguments: str) -> str:
+def source() -> dict[str, Any] | None:
+    """The same of guerdon's own source; None where it is installed, when its version says all."""
+    home = Path(guerdon.__file__).parent
+    # An environment inside of somebody's repository is no part of it.
+    return _commit(home) if _git(home, "ls-files", "--error-unmatch", "__init__.py") else None
+
+
+def _commit(folder: Path) -> dict[str, Any] | None:
+    head = _git(folder, "rev-parse", "HEAD")
+    return None if not head else {"hash": head, "changed": bool(_git(folder, "status", "--porcelain"))}
+
+
+def _git(folder: Path, *arguments: str) -> str:
     try:
-        done = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=10, check=False)
+        done = subprocess.run(
+            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=10, check=False
+        )
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""
@@ -57,11 +104,22 @@ def machine() -> dict[str, Any]:
     return {
         "system": f"{platform.system()} {platform.release()}",
         "processor": platform.machine(),
+        "model": _processor(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "memory_gib": round(pages / 2**30, 1) or None,
         "accelerators": names,
+        "cuda": torch.version.cuda if names else None,
     }
 
 
-__all__ = ["commit", "machine", "versions"]
+def _processor() -> str | None:
+    """The processor's name, where the system tells."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return platform.processor() or None
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), None)
+
+
+__all__ = ["commit", "machine", "now", "source", "versions", "where"]

@@ -6,12 +6,10 @@ Idea
     beyond that checkpoint is cut off first, so that no step is counted twice.
 """
 
-import datetime
 import json
 import math
 import os
 import shutil
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,6 +62,7 @@ class RunFolder:
         self._signals = Signals()
         self._trainer: Trainer | None = None
         self._saved = -1
+        self._leaving = False
 
     @property
     def folder(self) -> Path:
@@ -90,6 +89,7 @@ class RunFolder:
         ends = {type(None): "finished", RunStopped: "stopped", KeyboardInterrupt: "interrupted", object: "failed"}
         status = next(status for cause, status in ends.items() if isinstance(error, cause))
         self._facts |= {"status": status, "reason": "" if error is None else str(error) or type(error).__name__}
+        self._facts["ended"] = facts.now()
         if error is None and self._trainer:
             self._facts["steps"] = self._trainer.steps
         self._write_facts()
@@ -109,7 +109,11 @@ class RunFolder:
                 write_batch(with_texts(stored, trainer.policy), temporary, trainer.step)
         if last or asked or trainer.step % self.save_every == 0:
             self.save(trainer)
-        if asked and not last:
+        self._leaving = asked and not last
+
+    def leave(self, trainer: "Trainer", batch: Batch, metrics: dict[str, float]) -> None:
+        """End the run after a step that Ctrl-C was pressed in; the last of all observers, so that each saw the step."""
+        if self._leaving:
             raise RunInterrupted(
                 f"stopped after step {trainer.step} of {trainer.steps}, all of it saved; "
                 f"go on with `guerdon train --resume {self.folder}`"
@@ -150,17 +154,17 @@ class RunFolder:
             "handed_over": handed_over,
             "origin": _origin_json(origin),
             "warnings": trainer.warnings,
-            "started": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-            "command": sys.argv,
-            "versions": facts.versions(),
-            "commit": facts.commit(),
-            "machine": facts.machine(),
+            "started": facts.now(),
+            "ended": None,
+            **facts.where(),
+            "resumed": [],
         }
+        replaced = (self.folder / "run.json").exists()
         # Until the first weights are safe the folder says "starting": then it holds nothing, and is begun anew.
         self._write_facts()
-        for name in ("checkpoints", "rollouts"):
+        for name in ("checkpoints", "rollouts", *(["tensorboard"] if replaced else [])):
             shutil.rmtree(self.folder / name, ignore_errors=True)
-        for name in ("eval.json", "report.html"):
+        for name in ("eval.json", "report.html", "wandb.json"):
             (self.folder / name).unlink(missing_ok=True)
         (self.folder / "metrics.jsonl").write_text("", encoding="utf-8")
         if handed_over:
@@ -194,7 +198,9 @@ class RunFolder:
         for step, path in steps_in(self.folder / "checkpoints").items():
             if step > trainer.step:
                 shutil.rmtree(path)
-        self._facts |= {"status": "running", "reason": "", "steps": trainer.steps}
+        again = {"step": trainer.step, "time": facts.now(), "device": str(trainer.device), **facts.where()}
+        self._facts |= {"status": "running", "reason": "", "steps": trainer.steps, "ended": None}
+        self._facts["resumed"] = [*self._facts.get("resumed", []), again]
         self._write_facts()
 
     def claim(self) -> None:

@@ -24,6 +24,7 @@ COMMANDS: dict[str, str] = {
     "audit": "attack a reward before it is trusted",
     "programs": "check a reward program before anything is trained with it",
     "serve-reward": "serve a reward over HTTP, for runs on other machines",
+    "view": "look at runs in the browser: curves, rollouts, tokens",
     "report": "write one HTML page about a run: curves and sample rollouts",
     "recipe": "print a paper's recipe as JSON, to edit and train from",
     "papers": "list, show and check published systems, and run their toy experiments",
@@ -42,6 +43,7 @@ usage: guerdon COMMAND ...
 examples:
   guerdon train grpo --task chain_sum --steps 200 --out runs/a       flags are the recipe's fields: --update.lr 3e-4
   guerdon train --resume runs/a                  go on after an interruption, bit for bit
+  guerdon view runs/a                            look at its rollouts in the browser
   guerdon eval runs/a --k 1 8                    pass@1 and pass@8 on held-out problems
   guerdon audit --reward number                  attack a reward; exit code 1 when it is fooled
   guerdon papers list                            every paper, with the state of its claims

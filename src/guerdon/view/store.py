@@ -1,0 +1,198 @@
+"""Runs as the page asks for them: one object that answers every question, for the server and for the report.
+
+Idea
+    What was read is a snapshot that never changes; ``refresh`` puts a newer one in its place when a folder changed.
+    Rows of steps that were known keep their numbers, and rows of new steps come after them.
+"""
+
+import base64
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from guerdon.errors import GuerdonError
+from guerdon.runs.checkpoint import steps_in
+from guerdon.runs.reading import Run, read_run
+from guerdon.view import meta
+from guerdon.view.rollout import rollout
+from guerdon.view.rows import Part, Rows, read_part
+from guerdon.view.texts import Texts
+
+MOST = 500
+"""Rows whose texts are told in one answer."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What the folders held at one moment."""
+
+    version: int
+    paths: tuple[Path, ...]
+    prints: tuple[Any, ...]
+    """Per run, what changes when its folder does."""
+    runs: tuple[Run, ...]
+    rows: Rows
+    problems: tuple[tuple[str, ...], ...]
+    """Per run, what could not be read."""
+
+
+class Store:
+    """The runs in some folders."""
+
+    def __init__(self, folders: Sequence[str | Path]) -> None:
+        """Reads everything but texts and tokens.
+
+        Raises:
+            GuerdonError: if a folder holds no run.
+        """
+        self.folders = [Path(folder) for folder in folders]
+        self.texts = Texts()
+        self._lock = threading.Lock()
+        self._parts: dict[tuple[str, int], tuple[Any, Part | str]] = {}
+        self.now = Snapshot(0, (), (), (), Rows(), ())
+        self.refresh()
+
+    def refresh(self) -> Snapshot:
+        """Read again what changed; the snapshot that holds from now on."""
+        with self._lock:
+            before = self.now
+            # A folder that was named and has vanished is no reason to forget the others.
+            paths = tuple(dict.fromkeys([*before.paths, *meta.find_runs(self.folders)]))
+            paths = tuple(path for path in paths if (path / "run.json").is_file())
+            prints = tuple(meta.fingerprint(path) for path in paths)
+            if before.version and (paths, prints) == (before.paths, before.prints):
+                return before
+            runs = tuple(read_run(path) for path in paths)
+            parts, problems = self._read(paths, before)
+            if before.rows.parts != parts[: len(before.rows.parts)]:
+                self.texts.forget()
+            self.now = Snapshot(before.version + 1, paths, prints, runs, Rows(parts), problems)
+            return self.now
+
+    def _read(self, paths: Sequence[Path], before: Snapshot) -> tuple[tuple[Part, ...], tuple[tuple[str, ...], ...]]:
+        wanted = [
+            (number, step, folder)
+            for number, path in enumerate(paths)
+            for step, folder in steps_in(path / "rollouts").items()
+        ]
+        with ThreadPoolExecutor(4) as pool:
+            found = list(pool.map(lambda each: self._part(*each), wanted))
+        parts = [part for part in found if isinstance(part, Part)]
+        known = [part for part in before.rows.parts if any(part is other for other in parts)]
+        if len(known) == len(before.rows.parts):
+            old = set(map(id, known))
+            parts = [*known, *(part for part in parts if id(part) not in old)]
+        problems = [
+            tuple(
+                text
+                for (number, _, _), text in zip(wanted, found, strict=True)
+                if number == run and isinstance(text, str)
+            )
+            for run in range(len(paths))
+        ]
+        return tuple(parts), tuple(problems)
+
+    def _part(self, run: int, step: int, folder: Path) -> Part | str:
+        """A part, read once; the sentence if it cannot be read."""
+        try:
+            stamp = (run, folder.stat().st_mtime_ns, folder.stat().st_ino)
+        except OSError as error:
+            return f"{folder} cannot be read: {error.strerror}"
+        key = (str(folder), step)
+        if key not in self._parts or self._parts[key][0] != stamp:
+            try:
+                part: Part | str = read_part(run, step, folder)
+            except GuerdonError as error:
+                part = str(error)
+            self._parts[key] = (stamp, part)
+        return self._parts[key][1]
+
+    def meta(self, live: bool = True) -> dict[str, Any]:
+        """The answer of ``/api/meta``."""
+        now = self.refresh()
+        rows = now.rows
+        by_run: dict[int, list[Part]] = {}
+        for part in rows.parts:
+            by_run.setdefault(part.run, []).append(part)
+        names = meta.run_names(now.paths)
+        curves = meta.metrics(now.runs)
+        return {
+            "version": str(now.version),
+            "live": live,
+            "runs": [
+                meta.run_entry(number, name, run, sorted(by_run.get(number, []), key=lambda part: part.step), problems)
+                for number, (name, run, problems) in enumerate(zip(names, now.runs, now.problems, strict=True))
+            ],
+            "metrics": curves,
+            "charts": meta.charts(curves["names"]),
+            "notices": [],
+            "rows": len(rows),
+            "stored": len(rows),
+            "components": rows.components,
+            "columns": [
+                {"name": name, "kind": kind, **({"labels": rows.labels} if kind == "label" else {})}
+                for name, kind in rows.kinds.items()
+            ],
+        }
+
+    def columns(self, names: Sequence[str] | None = None, rows: Any = None) -> dict[str, Any]:
+        """The answer of ``/api/columns``: all columns or those named, of all rows or of some."""
+        now = self.now
+        data = {}
+        for name in now.rows.kinds if names is None else names:
+            values = now.rows.column(name)
+            data[name] = encoded(values if rows is None else values[rows])
+        return {"version": str(now.version), "rows": len(now.rows) if rows is None else len(rows), "data": data}
+
+    def heads(self, numbers: Sequence[int]) -> dict[str, Any]:
+        """The answer of ``/api/texts``.
+
+        Raises:
+            GuerdonError: if a row does not exist, or too many are asked for.
+        """
+        if len(numbers) > MOST:
+            raise GuerdonError(f"texts must be asked for at most {MOST} rows at once, got {len(numbers)}")
+        return self.texts.heads(self.now.rows, numbers)
+
+    def search(self, text: str, where: str = "response", case: bool = False) -> dict[str, Any]:
+        """The answer of ``/api/search``."""
+        if where not in ("response", "prompt", "both"):
+            raise GuerdonError(f"a search must be in response, prompt or both, got {where!r}")
+        return {"rows": self.texts.search(self.now.rows, text, where, case)}
+
+    def rollout(self, row: int) -> dict[str, Any]:
+        """The answer of ``/api/rollout``."""
+        part, inside = self.now.rows.find(row)
+        return rollout(part, inside, row)
+
+    def changes(self, run: int, problem: int) -> dict[str, Any]:
+        """The answer of ``/api/changes``: the rows of one problem by stored step.
+
+        Raises:
+            GuerdonError: if the run never met the problem.
+        """
+        rows = self.now.rows
+        found = np.flatnonzero((rows.column("run") == run) & (rows.column("problem") == problem))
+        if len(found) == 0:
+            raise GuerdonError(f"run {run} must have stored rollouts of problem {problem}, but it has none")
+        by_step: dict[int, list[int]] = {}
+        for row in found.tolist():
+            by_step.setdefault(int(rows.column("step")[row]), []).append(row)
+        steps = sorted(by_step)
+        part, inside = rows.find(int(found[0]))
+        prompts, _ = self.texts.of(part)
+        prompt = None if prompts is None else prompts[int(part.group[inside])].as_py()
+        return {"problem": problem, "prompt": prompt, "steps": steps, "rows": [by_step[step] for step in steps]}
+
+
+def encoded(values: np.ndarray) -> str:
+    """Little-endian bytes in base64."""
+    return base64.b64encode(np.ascontiguousarray(values, values.dtype.newbyteorder("<"))).decode("ascii")
+
+
+__all__ = ["Store", "encoded"]

@@ -24,7 +24,7 @@ function showRollouts(host) {
 
 /** Further columns for the table. */
 function columnMenu() {
-  const base = new Set(["run", "step", "group", "traj", "problem", "reward", "advantage", "length", "truncated", "unscored", "duplicate", "signal", "error"]);
+  const base = new Set(["run", "step", "group", "problem", "reward", "advantage", "length", "truncated", "unscored", "duplicate", "signal", "error"]);
   const names = app.meta.columns.map((column) => column.name).filter((name) => !base.has(name) && app.rows.has(name));
   if (!names.length) return null;
   const box = (name) => el("label", {}, el("input", { type: "checkbox", checked: store.state.extra.includes(name), on: { change: (event) => change({ extra: event.target.checked ? [...store.state.extra, name] : store.state.extra.filter((one) => one !== name) }) } }), ` ${words(name)}`);
@@ -95,7 +95,7 @@ function updateOpen(state, old) {
     tip.hide();
     if (group) showGroup(app.groupView, state.row);
     else if (open) showRollout(app.detail, state.row);
-    else if (old?.row !== null) (app.detail.replaceChildren(), app.table.grid.focus({ preventScroll: true }));
+    else if (old && old.row !== null) (app.detail.replaceChildren(), app.table.grid.focus({ preventScroll: true }));
     if (open && !group) app.table.find(state.row);
     if (!group) app.table.draw();
     if (group && !old?.group) byId("detail-title")?.focus({ preventScroll: true });

@@ -24,7 +24,8 @@ function showChanges(host) {
   app.recolor = null;
   if (problem === null) return body.replaceChildren(el("p", { class: "empty" }, "No problem numbers are stored."));
   const live = liveHost(run, problem);
-  body.append(rewardBySteps(stored.find((one) => one.problem === problem)) ?? "", sides(stored.find((one) => one.problem === problem), before, after), live ?? "");
+  const found = stored.find((one) => one.problem === problem);
+  body.append(...[live, rewardBySteps(found), sides(found, before, after)].filter(Boolean));
 }
 
 /** `[{problem, steps: Map(step -> rows)}]` of one run, problems that several steps have first. */
@@ -112,7 +113,7 @@ function sides(found, before, after) {
     app.recolor = (wanted) => (choice.apply(wanted), choice.names);
     recolor();
   });
-  return el("div", {}, prompt, tools, node);
+  return el("div", {}, el("h3", {}, "Stored rollouts"), prompt, tools, node);
 }
 
 /** Live: let two checkpoints answer the same prompt with the same random numbers. */

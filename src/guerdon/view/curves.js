@@ -1,7 +1,7 @@
 // The curves of every metric, runs overlaid; components stacked over steps; the numbers of all runs in a table.
 
 function showCurves(host) {
-  const { runs, charts } = app.meta;
+  const { runs } = app.meta;
   const state = store.state;
   const shown = runs.filter((run) => !state.hidden.includes(run.id));
   const legend = runs.length > 1 ? el("div", { class: "legend", role: "group", "aria-label": "Runs" }, runs.map(runToggle)) : null;
@@ -14,7 +14,7 @@ function showCurves(host) {
   host.replaceChildren(el("div", { class: "tools" }, legend, el("label", {}, "Smoothing ", slider, " ", value)), body);
   app.redraw = () => {
     value.textContent = store.state.smooth.toFixed(2);
-    timed("curves", () => drawCurves(body, shown, charts));
+    timed("curves", () => drawCurves(body, shown, app.meta.charts));
   };
   app.redraw();
 }

@@ -48,7 +48,7 @@ function short(value) {
   if (value === null || value === undefined || Number.isNaN(value)) return "–";
   if (typeof value === "boolean") return value ? "yes" : "no";
   if (typeof value !== "number") return String(value);
-  if (Number.isInteger(value) && Math.abs(value) < 1e7) return minus(value.toLocaleString("en-US"));
+  if (Number.isSafeInteger(value)) return minus(Math.abs(value) < 1e5 ? String(value) : value.toLocaleString("en-US"));
   const size = Math.abs(value);
   if (size !== 0 && (size < 1e-3 || size >= 1e6)) return minus(value.toExponential(2));
   return minus(String(Number(value.toPrecision(size >= 100 ? 5 : 4))));

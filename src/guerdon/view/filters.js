@@ -75,7 +75,7 @@ function rangeField(name) {
     if (document.activeElement !== low) low.value = from ?? "";
     if (document.activeElement !== high) high.value = to ?? "";
   });
-  return el("div", { class: "field range", role: "group", "aria-label": words(name) }, el("span", { title: name }, words(name)), low, el("span", { class: "soft", "aria-hidden": "true" }, "–"), high);
+  return el("div", { class: "field range", role: "group", "aria-label": words(name) }, el("span", { title: name }, words(name).replace("reward/", "· ")), low, el("span", { class: "soft", "aria-hidden": "true" }, "–"), high);
 }
 
 /** What is filtered, each with a button that takes it away. */

@@ -19,7 +19,7 @@ function runCard(run) {
     el("h1", {}, run.name, " ", el("span", { class: `state ${/^[a-z]+$/.test(run.status) ? run.status : ""}` }, run.status)),
     run.reason && el("p", { class: "problem" }, run.reason),
     run.warnings.map((text) => el("p", { class: "caution" }, text)),
-    pairs(facts.map(([name, value]) => [name, String(value ?? "–")]), { class: "facts" }));
+    pairs(facts.map(([name, value]) => [name, String(value ?? "–")]), { class: "pairs facts" }));
 }
 
 /** Steps in a few words: all of them if few, else their ends and number. */

@@ -28,10 +28,7 @@ async function start() {
   app.meta = meta;
   const columns = await attempt(main, () => app.source.columns());
   if (!columns) return;
-  timed("decode", () => {
-    app.rows = new Rows(meta, columns);
-    app.barScale = barScale(app.rows, meta.components);
-  });
+  take(meta, columns);
   frameUp();
   store.state = fromHash(location.hash);
   store.watchers.push(update);
@@ -45,6 +42,34 @@ async function start() {
   update(store.state, null);
   document.documentElement.dataset.ready = "yes";
   performance.mark("ready");
+  if (app.source.live) setInterval(renew, 4000);
+}
+
+function take(meta, columns) {
+  timed("decode", () => {
+    app.meta = meta;
+    app.rows = new Rows(meta, columns);
+    app.grouped = app.rows.grouped;
+    app.barScale = barScale(app.rows, meta.components);
+  });
+}
+
+/** While a run goes on: take what is new and show it where the reader is. */
+async function renew() {
+  const going = app.meta.runs.some((run) => ["starting", "running"].includes(run.status));
+  if (!going || document.hidden) return;
+  try {
+    const meta = await app.source.meta();
+    if (meta.version === app.meta.version) return;
+    take(meta, await app.source.columns());
+  } catch (error) {
+    return app.complain(error);
+  }
+  const { view } = store.state;
+  if (view === "rollouts" && app.table) {
+    app.table.texts.clear();
+    updateRollouts(store.state, { ...store.state, filters: null });
+  } else if (view !== "changes") SHOW[view](byId("main"));
 }
 
 /** Title, tabs, and what a file leaves out. */

@@ -24,7 +24,7 @@ function flagsOf(row) {
   if (app.rows.get("unscored", row)) add("unscored", "bad", "no reward: it takes part in no statistics");
   const twins = app.rows.get("duplicate", row);
   if (twins) add(`${twins + 1}×`, "note", `${plural(twins, "other response")} of its group say${twins === 1 ? "s" : ""} the same`);
-  if (app.rows.has("signal") && !app.rows.get("signal", row)) add("no signal", "note", "all rewards of its group are equal");
+  if (app.grouped && app.rows.get("signal", row) === false) add("no signal", "note", "all rewards of its group are equal");
   return flags;
 }
 
@@ -68,7 +68,7 @@ async function attempt(host, work) {
 
 function rolloutParts(found, row) {
   const parts = partsOf(row);
-  const known = new Set(["reward", ...parts.map(([name]) => `reward/${name}`)]);
+  const known = new Set(["run", "step", "group", "traj", "reward", ...parts.map(([name]) => `reward/${name}`)]);
   const rest = Object.entries(found.values ?? {}).filter(([name]) => !known.has(name));
   const list = parts.map(([name, value], at) => {
     const zeros = Array(at).fill(["", 0]);
@@ -85,7 +85,7 @@ function rolloutParts(found, row) {
     el("div", { class: "foreign prompt", dir: "auto" }, found.prompt || el("i", { class: "soft" }, "none")),
     found.answer !== null && found.answer !== undefined && el("p", { class: "answer" }, "reference answer ", el("code", {}, found.answer)),
     found.tokens || !found.steps?.count ? responsePart(found, row) : null,
-    found.steps?.count ? episodePart(found.steps) : null,
+    found.steps?.count > (found.tokens ? 1 : 0) ? episodePart(found.steps) : null,
   ].filter(Boolean);
 }
 
@@ -110,11 +110,14 @@ function responsePart(found, row) {
     el("details", {}, el("summary", {}, "As plain text"), el("div", { class: "foreign tokens", dir: "auto" }, found.response)));
 }
 
+/** The width for a chart in the panel. */
+const chartRoom = () => Math.max(280, Math.min(900, (app.detail?.clientWidth || 600) - 40));
+
 function alongChart(name, values, across, label) {
   const ys = values.map((value) => value ?? NaN);
   return lineChart({
     series: [{ name: words(name), xs: ys.map((_, at) => at), ys, color: 0, dash: 0 }],
-    unit: words(name), across, what: `${words(name)} over ${across}s`, width: 560, height: 130, detail: label && ((at) => el("span", { class: "mono" }, clip(label(at) ?? "", 80))),
+    unit: words(name), across, what: `${words(name)} over ${across}s`, width: chartRoom(), height: 130, detail: label && ((at) => el("span", { class: "mono" }, clip(label(at) ?? "", 80))),
   });
 }
 
@@ -125,15 +128,15 @@ function episodePart(steps) {
   const series = (components.length ? components : names.filter((name) => name === "reward")).map((name, at) => ({
     name: name.replace("reward/", ""), xs: steps.columns[name].map((_, step) => step), ys: steps.columns[name].map((value) => value ?? NaN), color: at, dash: at,
   }));
-  const label = steps.action ? (at) => `action ${steps.action[at]}` : null;
+  const label = steps.action?.length ? (at) => `action ${steps.action[at]}` : null;
   const charts = el("div", { class: "along" });
-  if (series.length) charts.append(lineChart({ series, unit: "reward", across: "step of the episode", what: "reward components over the steps of the episode", width: 560, height: 170, detail: label && ((at) => label(at)) }) ?? "");
+  if (series.length) charts.append(lineChart({ series, unit: "reward", across: "step of the episode", what: "reward components over the steps of the episode", width: chartRoom(), height: 170, detail: label && ((at) => label(at)) }) ?? "");
   for (const name of names) {
     if (name.startsWith("reward/") || (name === "reward" && !components.length)) continue;
     charts.append(alongChart(name, steps.columns[name], "step of the episode", label) ?? "");
   }
   const out = el("section", {}, el("h3", {}, "Episode ", el("small", {}, plural(steps.count, "step"))), charts);
-  if (steps.action) {
+  if (steps.action?.length) {
     const drawn = sequence({ text: steps.action, columns: steps.columns, separate: true }, "actions of the episode");
     const choice = colorChoice([{ columns: steps.columns, recolor: drawn.recolor }], "Colour actions by");
     const inner = app.recolor;

@@ -1,5 +1,8 @@
 // The table of rollouts as typed arrays: filter, sort, count. Nothing here knows the document.
 
+/** Stands for a missing whole number; a missing yes or no is 2, a missing float NaN. */
+const MISSING = -(2 ** 31);
+
 class Rows {
   constructor(meta, columns) {
     this.size = columns.rows;
@@ -20,9 +23,9 @@ class Rows {
     const column = this.columns.get(name);
     if (!column) return null;
     const value = column.data[row];
-    if (column.kind === "bool") return value === 1;
+    if (column.kind === "bool") return value > 1 ? null : value === 1;
     if (column.kind === "label") return column.labels[value] ?? null;
-    return Number.isNaN(value) ? null : value;
+    return Number.isNaN(value) || (column.kind === "int" && value === MISSING) ? null : value;
   }
 
   /** Smallest and largest value of a column, null where it has none. */
@@ -30,7 +33,10 @@ class Rows {
     if (!this.ranges.has(name)) {
       let low = Infinity;
       let high = -Infinity;
-      for (const value of this.columns.get(name).data) {
+      const { data, kind } = this.columns.get(name);
+      const missing = kind === "int" ? MISSING : NaN;
+      for (const value of data) {
+        if (value === missing) continue;
         if (value < low) low = value;
         if (value > high) high = value;
       }
@@ -47,9 +53,9 @@ class Rows {
     for (const [name, [low, high]] of Object.entries(filters)) {
       const column = this.columns.get(name);
       if (!column) continue;
-      const { data } = column;
-      const from = low ?? -Infinity;
-      const to = high ?? Infinity;
+      const { data, kind } = column;
+      const from = low ?? (kind === "int" ? MISSING + 1 : -Infinity);
+      const to = high ?? (kind === "bool" ? 1 : Infinity);
       // Written so that NaN, which is neither above nor below, falls out.
       for (let row = 0; row < this.size; row += 1) if (!(data[row] >= from && data[row] <= to)) keep[row] = 0;
     }
@@ -89,12 +95,19 @@ class Rows {
     let seen = 0;
     for (const row of index) {
       const value = data[row];
-      if (Number.isNaN(value)) continue;
+      if (Number.isNaN(value) || (kind === "int" && value === MISSING)) continue;
       counts[Math.max(0, Math.min(size - 1, Math.floor((value - low) / width)))] += 1;
       sum += value;
       seen += 1;
     }
     return { low, high, width, counts, whole, seen, mean: seen ? sum / seen : null };
+  }
+
+  /** Whether any two rollouts share a group; rows of a group lie together. */
+  get grouped() {
+    const data = ["run", "step", "group"].map((name) => this.columns.get(name)?.data).filter(Boolean);
+    for (let row = 1; row < this.size; row += 1) if (data.every((one) => one[row] === one[row - 1])) return true;
+    return false;
   }
 
   /** The rows of a rollout's group. */
@@ -132,7 +145,8 @@ function sortKeys({ data, kind, labels }, falling) {
     for (let row = 0; row < keys.length; row += 1) keys[row] = data[row] ^ 0x80000000;
   }
   if (falling) for (let row = 0; row < keys.length; row += 1) keys[row] = ~keys[row];
-  if (kind === "float") for (let row = 0; row < keys.length; row += 1) if (Number.isNaN(data[row])) keys[row] = 0xffffffff;
+  const missing = { float: Number.isNaN, int: (value) => value === MISSING, bool: (value) => value > 1, label: () => false }[kind];
+  for (let row = 0; row < keys.length; row += 1) if (missing(data[row])) keys[row] = 0xffffffff;
   return keys;
 }
 

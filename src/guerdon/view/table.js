@@ -5,7 +5,11 @@ const ROW = 30;
 const LIMIT = 8e6;
 /** Browsers cannot scroll further than some ten million pixels; beyond, the scrollbar stands for more rows. */
 const TEXT_COLUMNS = ["prompt", "response"];
-const WIDTHS = { run: "minmax(60px, 110px)", step: "54px", group: "56px", traj: "64px", problem: "72px", reward: "66px", components: "108px", advantage: "82px", length: "60px", flags: "136px", prompt: "minmax(120px, 1fr)", response: "minmax(160px, 2fr)" };
+const WIDE = ["step", "group", "problem", "reward", "components", "advantage", "length", "flags"];
+const NARROW = ["step", "group", "reward", "components", "flags"];
+const ROOM = 820;
+/** Narrower than this many pixels the table leaves out columns. */
+const WIDTHS = { run: "minmax(60px, 110px)", step: "54px", group: "56px", traj: "64px", problem: "82px", reward: "66px", components: "108px", advantage: "92px", length: "60px", flags: "128px", prompt: "minmax(120px, 1fr)", response: "minmax(160px, 2fr)" };
 
 class Table {
   constructor() {
@@ -21,15 +25,20 @@ class Table {
       const row = event.target.closest("[data-place]");
       if (row) this.open(Number(row.dataset.place));
     });
-    new ResizeObserver(() => this.draw()).observe(this.grid);
+    new ResizeObserver(() => {
+      this.drawHead();
+      this.draw();
+    }).observe(this.grid);
   }
 
   columns() {
     const { rows, meta } = app;
     const { extra, sort } = store.state;
-    const base = ["step", "group", "traj", "problem", "reward", "components", "advantage", "length", "flags"].filter((name) => ["components", "flags"].includes(name) || rows.has(name));
+    const all = this.grid.clientWidth >= ROOM ? WIDE : NARROW;
+    const base = all.filter((name) => ["components", "flags"].includes(name) || rows.has(name));
     const more = [...new Set([...extra, ...sort.map(([name]) => name)])].filter((name) => rows.has(name) && !base.includes(name) && name !== "run");
-    return [...(meta.runs.length > 1 ? ["run"] : []), ...base, ...more, ...TEXT_COLUMNS];
+    const texts = app.meta.runs.some((run) => run.domain === "text") ? (all === WIDE ? ["prompt", "response"] : ["response"]) : [];
+    return [...(meta.runs.length > 1 ? ["run"] : []), ...base, ...more, ...texts];
   }
 
   /** Show these rows in this order. */
@@ -48,6 +57,8 @@ class Table {
     this.names = this.columns();
     this.template = this.names.map((name) => WIDTHS[name] ?? "minmax(70px, 110px)").join(" ");
     this.grid.style.setProperty("--columns", this.template);
+    const least = this.names.reduce((sum, name) => sum + Number(/\d+/.exec(WIDTHS[name] ?? "70")[0]), 0);
+    this.grid.style.setProperty("--least", `${least}px`);
     this.grid.setAttribute("aria-colcount", this.names.length);
     this.head.replaceChildren(...this.names.map((name) => {
       const place = sort.findIndex(([one]) => one === name);

@@ -37,7 +37,7 @@ function scaleLegend(scale) {
   };
   const top = short(scale.top);
   const parts = scale.signed
-    ? [example(`−${top} dashed`, -scale.top), " ", example("0", 0), " ", example(`+${top} underlined`, scale.top)]
+    ? [example(`−${top} wavy`, -scale.top), " ", example("0", 0), " ", example(`+${top} underlined`, scale.top)]
     : [example("0", 0), " ", example(`${scale.below ? "−" : ""}${top} dotted`, scale.top)];
   return el("span", { class: "legend tokens" }, parts);
 }

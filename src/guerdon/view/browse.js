@@ -93,6 +93,7 @@ function updateOpen(state, old) {
   if (changed(state, old, "row", "group") || !old) {
     app.recolor = null;
     tip.hide();
+    (group ? app.detail : app.groupView).replaceChildren();
     if (group) showGroup(app.groupView, state.row);
     else if (open) showRollout(app.detail, state.row);
     else if (old && old.row !== null) (app.detail.replaceChildren(), app.table.grid.focus({ preventScroll: true }));

@@ -65,7 +65,9 @@ def test_a_run_folder_says_what_was_run_and_what_happened(tmp_path, toys):
     assert [line["step"] for line in run.metrics] == [1, 2, 3, 4]
     assert [{k: v for k, v in line.items() if k != "step"} for line in run.metrics] == result.metrics
     assert run.rollout_steps == [1, 3, 4] and run.checkpoint_steps == [2, 4]
-    assert_same_batch(seen[2], read_batch(out, 3))
+    stored = read_batch(out, 3)
+    assert set(stored.columns) - set(seen[2].columns) == {"token.new_logprob", "token.new_entropy"}
+    assert_same_batch(seen[2], replace(stored, columns={name: stored.columns[name] for name in seen[2].columns}))
     assert {"token.id", "traj.advantage", "action.ref_logprob"} <= {
         name.replace("token.ref", "action.ref") for name in read_batch(out, 3).columns
     }

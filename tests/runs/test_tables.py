@@ -4,7 +4,10 @@ import torch
 
 from guerdon.batch import Batch
 from guerdon.errors import GuerdonError
-from guerdon.runs.tables import read_tables, write_batch
+from guerdon.policies.tiny_lm import TinyLM
+from guerdon.rng import Stream
+from guerdon.runs.tables import gaps_of, read_tables, with_texts, write_batch
+from guerdon.tasks.modular_sum import ModularSum
 from guerdon.tasks.problem import Problem
 
 
@@ -117,3 +120,22 @@ def test_foreign_and_missing_tables_are_refused(tmp_path):
 def test_a_name_that_is_taken_by_the_row_index_is_refused(tmp_path):
     with pytest.raises(GuerdonError, match=r"may not have a column traj\.traj"):
         write_batch(ragged_batch().with_columns({"traj.traj": torch.zeros(3)}), tmp_path, 1)
+
+
+def test_what_stands_between_sampled_tokens_is_kept_as_text():
+    batch = Batch.build(
+        {
+            "token.id": torch.tensor([7, 8, 9, 5]),
+            "token.position": torch.tensor([2, 5, 6, 1]),
+            "traj.input_ids": [torch.tensor([1, 1, 7, 3, 4, 8, 9]), torch.tensor([1, 5])],
+        },
+        step_of_token=torch.tensor([0, 1, 1, 2]),
+        traj_of_step=torch.tensor([0, 0, 1]),
+        group_of_traj=torch.tensor([0, 1]),
+    )
+    assert gaps_of(batch) == [(0, 3, 5)]
+    assert gaps_of(batch.select("traj", torch.tensor([False, True]))) == []
+    policy = TinyLM(width=8, layers=1, heads=1).build(ModularSum(), frozenset(), Stream((0,)))
+    told = with_texts(batch, policy)
+    assert told.columns["traj.context"] == [[[3, policy.tokenizer.decode([3, 4])]], []]
+    assert "traj.context" not in with_texts(batch.select("traj", torch.tensor([False, True])), policy).columns

@@ -23,6 +23,7 @@ from guerdon.batch import Batch
 from guerdon.errors import GuerdonError, RunInterrupted, RunStopped
 from guerdon.piece import Origin
 from guerdon.runs import atomic, facts
+from guerdon.runs.after_update import after_update
 from guerdon.runs.checkpoint import latest, prune, save_checkpoint, step_name, steps_in
 from guerdon.runs.reading import FORMAT, read_batch, read_facts, read_metrics, read_run
 from guerdon.runs.signals import Signals
@@ -45,6 +46,9 @@ class RunFolder:
     """Checkpoints to keep; that of step 0, where there is one, is kept as well."""
     rollouts_every: int = 10
     """Steps between stored rollouts, the first and the last step always included; 0 stores none."""
+    after_update: bool = True
+    """Whether stored rollouts also hold what the policy made of them after the update (``new_logprob``,
+    ``new_entropy``); costs one forward pass per stored step."""
     replace: bool = False
     """Whether a run that is there already is thrown away; otherwise it is an error, unless it is resumed."""
     so_far: list[dict[str, float]] = field(default_factory=list, init=False)
@@ -101,7 +105,8 @@ class RunFolder:
         every = self.rollouts_every
         if every and (last or trainer.step == 1 or trainer.step % every == 0):
             with atomic.new_folder(self.folder / "rollouts" / step_name(trainer.step)) as temporary:
-                write_batch(with_texts(batch, trainer.policy), temporary, trainer.step)
+                stored = after_update(trainer, batch) if self.after_update else batch
+                write_batch(with_texts(stored, trainer.policy), temporary, trainer.step)
         if last or asked or trainer.step % self.save_every == 0:
             self.save(trainer)
         if asked and not last:

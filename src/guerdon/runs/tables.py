@@ -32,6 +32,8 @@ from guerdon.tasks.problem import Problem
 Facts = dict[str, Any]
 """What it takes to rebuild a column: its kind, and for tensors dtype and shape of a row."""
 
+ROW_GROUP = 1 << 16
+"""Rows that have to be read to see one of them."""
 AS_FLOAT32 = (torch.bfloat16, torch.float16)
 PLAIN = {bool: pyarrow.bool_(), int: pyarrow.int64(), float: pyarrow.float64()}
 
@@ -55,17 +57,41 @@ def write_batch(batch: Batch, folder: Path, run_step: int) -> None:
         run = {key: value for key, value in batch.run.items() if isinstance(value, (bool, int, float, str))}
         metadata = {"guerdon": json.dumps({"level": level, "rows": rows, "columns": facts, "run": run})}
         table = pyarrow.table(arrays).replace_schema_metadata(metadata)
-        pyarrow.parquet.write_table(table, folder / f"{level}.parquet", compression="zstd")
+        path = folder / f"{level}.parquet"
+        pyarrow.parquet.write_table(table, path, compression="zstd", row_group_size=ROW_GROUP)
 
 
 def with_texts(batch: Batch, policy: Policy) -> Batch:
-    """The batch with ``token.text``, each sampled token as text, where the policy has a tokenizer."""
+    """The batch with ``token.text``, each sampled token as text, where the policy has a tokenizer.
+
+    And ``traj.context``, where something that was not sampled stands between sampled tokens (tool results, turns of
+    others): per trajectory a list of ``[position, text]``, the position being that in ``traj.input_ids``.
+    """
     if not isinstance(policy, LanguageModel) or "token.id" not in batch:
         return batch
     ids = batch["token.id"].tolist()
     texts = {token: policy.tokenizer.decode([token]) for token in set(ids)}
     texts[policy.tokenizer.eos_id] = "<eos>"
-    return batch.with_columns({"token.text": [texts[token] for token in ids]})
+    columns: dict[str, Column] = {"token.text": [texts[token] for token in ids]}
+    gaps = gaps_of(batch)
+    if gaps:
+        sequences = batch["traj.input_ids"]
+        context: list[list[Any]] = [[] for _ in sequences]
+        for traj, start, end in gaps:
+            context[traj].append([start, policy.tokenizer.decode(sequences[traj][start:end].tolist())])
+        columns["traj.context"] = context
+    return batch.with_columns(columns)
+
+
+def gaps_of(batch: Batch) -> list[tuple[int, int, int]]:
+    """Trajectory, start and end of the positions of ``traj.input_ids`` between two sampled tokens."""
+    if "token.position" not in batch or "traj.input_ids" not in batch:
+        return []
+    traj, position = batch.index("token", "traj"), batch["token.position"]
+    wide = (traj[1:] == traj[:-1]) & (position[1:] > position[:-1] + 1)
+    rows = wide.nonzero()[:, 0]
+    ends = zip(traj[rows].tolist(), position[rows].tolist(), position[rows + 1].tolist(), strict=True)
+    return [(row, before + 1, after) for row, before, after in ends]
 
 
 def read_tables(folder: Path) -> Batch:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from guerdon.commands._show import plain
 from guerdon.errors import GuerdonError
 from guerdon.runs.reading import Run, read_run
 from guerdon.view.rows import Part
@@ -78,8 +79,8 @@ def run_entry(number: int, name: str, run: Run, parts: Sequence[Part], problems:
         "done": len(run.metrics),
         "facts": facts(found),
         "warnings": [*found["warnings"], *problems],
-        "recipe": found["recipe"],
-        "evaluation": read_evaluation(run.path),
+        "recipe": plain(found["recipe"]),
+        "evaluation": plain(read_evaluation(run.path)),
         "rollout_steps": [part.step for part in parts],
         "checkpoint_steps": run.checkpoint_steps,
         "domain": "text" if any(part.first_token is not None for part in parts) else "steps",

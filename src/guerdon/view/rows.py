@@ -17,10 +17,15 @@ from typing import Any
 
 import numpy as np
 import pyarrow
-import pyarrow.compute as pc
+import pyarrow.compute
 import pyarrow.parquet as parquet
 
 from guerdon.errors import GuerdonError
+
+# These are made when pyarrow is imported, which a type checker cannot see.
+fill_null, match_substring, min_max = (
+    getattr(pyarrow.compute, name) for name in ("fill_null", "match_substring", "min_max")
+)
 
 MISSING = -(2**31)
 """What stands in a column of ints where there is no value."""
@@ -145,11 +150,11 @@ def whole(column: pyarrow.ChunkedArray) -> np.ndarray:
 def as_numbers(column: pyarrow.ChunkedArray) -> tuple[str, np.ndarray]:
     """Kind (int, float or bool) and values of 4 or 1 bytes; integers that need more than 4 bytes become floats."""
     if pyarrow.types.is_boolean(column.type):
-        return "bool", pc.fill_null(column.cast(pyarrow.uint8()), UNKNOWN).to_numpy()
+        return "bool", fill_null(column.cast(pyarrow.uint8()), UNKNOWN).to_numpy()
     if pyarrow.types.is_integer(column.type):
-        ends = pc.min_max(column).as_py()
-        if ends["min"] is None or (MISSING < ends["min"] and ends["max"] < 2**31):
-            return "int", pc.fill_null(column.cast(pyarrow.int64()), MISSING).to_numpy().astype(np.int32)
+        ends = min_max(column).as_py()
+        if ends["min"] is None or (ends["min"] > MISSING and ends["max"] < 2**31):
+            return "int", fill_null(column.cast(pyarrow.int64()), MISSING).to_numpy().astype(np.int32)
     return "float", column.to_numpy().astype(np.float32)
 
 
@@ -185,7 +190,7 @@ def duplicates(responses: pyarrow.ChunkedArray, group: np.ndarray) -> np.ndarray
     if len(group) == 0:
         return np.zeros(0, np.int64)
     coded = responses.combine_chunks().dictionary_encode()
-    code = pc.fill_null(coded.indices, len(coded.dictionary)).to_numpy(zero_copy_only=False).astype(np.int64)
+    code = fill_null(coded.indices, len(coded.dictionary)).to_numpy(zero_copy_only=False).astype(np.int64)
     _, place, count = np.unique(
         group.astype(np.int64) * (len(coded.dictionary) + 1) + code, return_inverse=True, return_counts=True
     )

@@ -29,6 +29,7 @@ HEADERS = {
     "Cache-Control": "no-store",
     "X-Frame-Options": "DENY",
 }
+NOTHING_RUNS = {"Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'"}
 
 Query = Mapping[str, str]
 
@@ -113,6 +114,8 @@ class Handler(BaseHTTPRequestHandler):
     server_version, sys_version = "guerdon", ""
     protocol_version = "HTTP/1.1"
     timeout = PATIENCE
+    wbufsize = -1  # headers and body in one packet: the second would wait for an acknowledgement
+    disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
         """The page, or data."""
@@ -125,7 +128,7 @@ class Handler(BaseHTTPRequestHandler):
     def _get(self) -> None:
         where = urlsplit(self.path)
         if where.path == "/":
-            return self._send(200, "text/html; charset=utf-8", export.document().encode())
+            return self._page()
         if where.path not in READ:
             raise Refused(404, f"there are / and {', '.join(READ)}")
         query = {name: values[-1] for name, values in parse_qs(where.query, keep_blank_values=True).items()}
@@ -178,21 +181,21 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         self._json(code, {"error": message or self.responses.get(code, ("an error",))[0]})
 
+    def _page(self) -> None:
+        html, style, scripts = export.files()
+        policy = f"{export.policy(style, scripts, live=True)}; frame-ancestors 'none'"
+        page = export.join(html, style, scripts, None).encode()
+        self._send(200, "text/html; charset=utf-8", page, {"Content-Security-Policy": policy})
+
     def _json(self, status: int, data: Any) -> None:
         self._send(status, "application/json", json.dumps(data, allow_nan=False).encode())
 
-    def _send(self, status: int, kind: str, body: bytes) -> None:
+    def _send(self, status: int, kind: str, body: bytes, headers: Mapping[str, str] = NOTHING_RUNS) -> None:
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
-        for name, value in HEADERS.items():
+        for name, value in {**HEADERS, **headers}.items():
             self.send_header(name, value)
-        html, style, scripts = "", "", []
-        if kind.startswith("text/html"):
-            html, style, scripts = export.files()
-            self.send_header(
-                "Content-Security-Policy", export.policy(style, scripts, live=True) + "; frame-ancestors 'none'"
-            )
         self.end_headers()
         self.wfile.write(body)
 

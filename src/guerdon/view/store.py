@@ -19,6 +19,7 @@ from guerdon.errors import GuerdonError
 from guerdon.runs.checkpoint import steps_in
 from guerdon.runs.reading import Run, read_run
 from guerdon.view import meta
+from guerdon.view.notices import notices
 from guerdon.view.rollout import rollout
 from guerdon.view.rows import Part, Rows, read_part
 from guerdon.view.texts import Texts
@@ -54,6 +55,7 @@ class Store:
         self.texts = Texts()
         self._lock = threading.Lock()
         self._parts: dict[tuple[str, int], tuple[Any, Part | str]] = {}
+        self._noticed: tuple[int, list[dict[str, Any]]] = (0, [])
         self.now = Snapshot(0, (), (), (), Rows(), ())
         self.refresh()
 
@@ -130,7 +132,7 @@ class Store:
             ],
             "metrics": curves,
             "charts": meta.charts(curves["names"]),
-            "notices": [],
+            "notices": self._notices(now),
             "rows": len(rows),
             "stored": len(rows),
             "components": rows.components,
@@ -139,6 +141,13 @@ class Store:
                 for name, kind in rows.kinds.items()
             ],
         }
+
+    def _notices(self, now: Snapshot) -> list[dict[str, Any]]:
+        """What to look at, worked out once per snapshot."""
+        if self._noticed[0] != now.version:
+            found = [notice for run in range(len(now.runs)) for notice in notices(now.rows, run)]
+            self._noticed = (now.version, found)
+        return self._noticed[1]
 
     def columns(self, names: Sequence[str] | None = None, rows: Any = None) -> dict[str, Any]:
         """The answer of ``/api/columns``: all columns or those named, of all rows or of some."""
@@ -192,7 +201,7 @@ class Store:
 
 def encoded(values: np.ndarray) -> str:
     """Little-endian bytes in base64."""
-    return base64.b64encode(np.ascontiguousarray(values, values.dtype.newbyteorder("<"))).decode("ascii")
+    return base64.b64encode(values.astype(values.dtype.newbyteorder("<"), copy=False).tobytes()).decode("ascii")
 
 
 __all__ = ["Store", "encoded"]

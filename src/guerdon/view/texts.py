@@ -12,10 +12,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow
-import pyarrow.compute as pc
 import pyarrow.parquet as parquet
 
-from guerdon.view.rows import Part, Rows
+from guerdon.view.rows import Part, Rows, fill_null, match_substring
 
 PROMPT, RESPONSE = 200, 400
 """Characters of a prompt and of a response that a table shows."""
@@ -28,6 +27,7 @@ class Texts:
     budget: int = 512 << 20
     """Bytes of text to keep."""
     _kept: "OrderedDict[str, tuple[Any, Any]]" = field(default_factory=OrderedDict)
+    _size: int = 0
     _lock: Any = field(default_factory=threading.Lock)
 
     def of(self, part: Part) -> tuple[Any, Any]:
@@ -39,15 +39,18 @@ class Texts:
                 return self._kept[key]
         found = column(part, "group", "prompt"), column(part, "traj", "response")
         with self._lock:
+            if key not in self._kept:
+                self._size += _bytes(found)
             self._kept[key] = found
-            while len(self._kept) > 1 and sum(_bytes(texts) for texts in self._kept.values()) > self.budget:
-                self._kept.popitem(last=False)
+            while len(self._kept) > 1 and self._size > self.budget:
+                self._size -= _bytes(self._kept.popitem(last=False)[1])
         return found
 
     def forget(self) -> None:
         """Drop what is kept: the files changed."""
         with self._lock:
             self._kept.clear()
+            self._size = 0
 
     def heads(self, rows: Rows, numbers: Sequence[int]) -> dict[str, list[Any]]:
         """The beginnings of prompt and response of some rows."""
@@ -93,8 +96,8 @@ def _cell(texts: Any, row: int, limit: int) -> str | None:
 def _holds(texts: Any, text: str, case: bool, rows: int) -> np.ndarray:
     if texts is None:
         return np.zeros(rows, bool)
-    hits = pc.match_substring(texts, text, ignore_case=not case)
-    return pc.fill_null(hits, False).to_numpy()
+    hits = match_substring(texts, text, ignore_case=not case)
+    return fill_null(hits, False).to_numpy()
 
 
 __all__ = ["Texts"]

@@ -75,6 +75,7 @@ def test_curves_of_two_runs_are_overlaid(page):
     page.locator("#smooth").fill("0")
     assert reward.locator("path.raw").count() == 0 and "smooth=0" in page.url
     page.click("summary:has-text('More metrics')")
+    page.locator("details.more figure").first.wait_for()
     assert page.locator("details.more figure").count() > 2
     table = page.inner_text("details.numbers table")
     assert "difference" in table and "reward/correct" in table
@@ -229,7 +230,7 @@ def test_two_checkpoints_are_sampled_on_the_same_prompt(page):
     page.click("#sample-both")
     page.wait_for_selector("#sampled .card.rollout .t")
     assert page.locator("#sampled section").count() == 2 and page.locator("#sampled .card.rollout").count() == 4
-    page.locator("#sampled .t").first.hover()
+    page.locator("#sampled .t[data-at]").first.hover()
     assert "after minus before" in page.inner_text("#tip")
 
 

@@ -118,7 +118,7 @@ function sides(found, before, after) {
 
 /** Live: let two checkpoints answer the same prompt with the same random numbers. */
 function liveHost(run, problem) {
-  if (!app.source.live) return null;
+  if (!app.source.live || run.domain !== "text") return null;
   const steps = run.checkpoint_steps;
   const out = el("div", { id: "sampled" });
   if (steps.length < 2) return el("section", {}, el("h3", {}, "Two checkpoints, sampled now"), el("p", { class: "soft" }, "This run keeps fewer than two checkpoints; --save-every keeps more."));

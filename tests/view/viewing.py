@@ -117,6 +117,6 @@ def watched(browser: Any, url: str, **options: Any) -> Iterator[Any]:
         page.wait_for_selector("html[data-ready]")
         yield page
         assert page.evaluate("window.pwned") is None
-        assert wrong == []
+        assert not wrong, wrong
     finally:
         page.close()

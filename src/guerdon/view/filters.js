@@ -20,7 +20,7 @@ function filterPanel() {
     flags,
     ranges.map(rangeField),
     rest.length > 0 && el("details", {}, el("summary", {}, `More columns (${rest.length})`), rest.map(rangeField)),
-    button("Clear all filters", () => change({ filters: {}, query: "" }), { class: "clear" }));
+    button("Clear all filters", () => change({ filters: ranges(), query: "" }), { class: "clear" }));
 }
 
 function searchField() {

@@ -45,7 +45,7 @@ const START_ROWS = { query: "", row: null, group: false, sort: [] };
 /** Ranges of the table's columns that show what a notice speaks of; null if it names none. */
 function filtersOf({ filter, run, steps }) {
   if (!filter && !steps?.length) return null;
-  const filters = {};
+  const filters = ranges();
   if (app.meta.runs.length > 1 && Number.isInteger(run)) filters.run = [run, run];
   if (steps?.length && !filter?.step) filters.step = [Math.min(...steps), Math.max(...steps)];
   for (const [name, wanted] of Object.entries(filter ?? {})) {

@@ -8,7 +8,7 @@ class Rows {
     this.size = columns.rows;
     this.columns = new Map();
     for (const { name, kind, labels } of meta.columns) {
-      if (!(name in columns.data)) continue;
+      if (!Object.hasOwn(columns.data, name)) continue;
       this.columns.set(name, { name, kind, labels, data: decode(columns.data[name], kind) });
     }
     this.ranges = new Map();

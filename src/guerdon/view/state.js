@@ -1,9 +1,11 @@
 // What the page shows, as an object and as the part of the address behind #, so that a view can be shared and reloaded.
 
 const VIEWS = ["overview", "curves", "rollouts", "changes"];
+/** Ranges by column: an object without a prototype, because a column may have any name. */
+const ranges = (more = {}) => Object.assign(Object.create(null), more);
 const START = {
   view: "overview",
-  filters: {}, // column -> [low or null, high or null]
+  filters: ranges(), // column -> [low or null, high or null]
   query: "",
   within: "both",
   exact: false,
@@ -55,7 +57,7 @@ function fromHash(hash) {
   const query = new URLSearchParams(text);
   const number = (key, usual) => (query.has(key) && query.get(key) !== "" && Number.isFinite(+query.get(key)) ? +query.get(key) : usual);
   const list = (key) => (query.get(key) || "").split(",").filter(Boolean);
-  const filters = {};
+  const filters = ranges();
   for (const [key, value] of query) {
     const bounds = /^f\./.test(key) && /^([^.]*(?:\.\d[^.]*)?)\.\.(.*)$/.exec(value);
     if (!bounds) continue;
@@ -93,7 +95,7 @@ function decode1(text) {
 
 /** Set or clear the range of one column. */
 function filterBy(name, low, high) {
-  const filters = { ...store.state.filters };
+  const filters = ranges(store.state.filters);
   if (low === null && high === null) delete filters[name];
   else filters[name] = [low, high];
   change({ filters });

@@ -9,7 +9,7 @@ const WIDE = ["step", "group", "problem", "reward", "components", "advantage", "
 const NARROW = ["step", "group", "reward", "components", "flags"];
 const ROOM = 820;
 /** Narrower than this many pixels the table leaves out columns. */
-const WIDTHS = { run: "minmax(60px, 110px)", step: "54px", group: "56px", traj: "64px", problem: "82px", reward: "66px", components: "108px", advantage: "92px", length: "60px", flags: "128px", prompt: "minmax(120px, 1fr)", response: "minmax(160px, 2fr)" };
+const WIDTHS = { __proto__: null, run: "minmax(60px, 110px)", step: "54px", group: "56px", traj: "64px", problem: "82px", reward: "66px", components: "108px", advantage: "92px", length: "60px", flags: "128px", prompt: "minmax(120px, 1fr)", response: "minmax(160px, 2fr)" };
 
 class Table {
   constructor() {

@@ -3,7 +3,7 @@
 const FIRST = 3000;
 /** More tokens than these are drawn on demand. */
 const SIGNED = /advantage|credit|ratio|delta|difference|return|td_error/;
-const SPANS = { turn: "turn", tool_call: "tool call", tool_result: "tool result", context: "context" };
+const SPANS = { __proto__: null, turn: "turn", tool_call: "tool call", tool_result: "tool result", context: "context" };
 
 /** How a column colours: `signed` away from zero to both sides, otherwise by size; `top` is full colour. */
 function scaleOf(name, lists) {

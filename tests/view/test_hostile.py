@@ -56,7 +56,9 @@ def walk(browser: Any, address: str) -> str:
         page.get_by_label("least step").fill("100")
         page.keyboard.press("Tab")
         page.wait_for_function("() => document.getElementById('total').textContent.startsWith('27 of')")
-        page.wait_for_function("() => ![...document.querySelectorAll('.cell.text')].some((cell) => cell.textContent === '…')")
+        page.wait_for_function(
+            "() => ![...document.querySelectorAll('.cell.text')].some((cell) => cell.textContent === '…')"
+        )
         poke(page)
         seen.append(page.inner_text("#rows"))
         page.keyboard.press("Escape")
@@ -88,7 +90,9 @@ def test_nothing_that_a_run_says_is_run_when_it_is_served(browser, url):
 
 
 def test_the_address_cannot_carry_anything_in(browser, url):
-    with watched(browser, f"{url}#rollouts?q=<img src=x onerror=window.pwned=1>&sort=-<b>,constructor&f.__proto__=1..2&row=1e9") as page:
+    with watched(
+        browser, f"{url}#rollouts?q=<img src=x onerror=window.pwned=1>&sort=-<b>,constructor&f.__proto__=1..2&row=1e9"
+    ) as page:
         page.wait_for_selector("#total")
         poke(page)
         assert "contains “<img src=x onerror=window.pwned=1>”" in page.inner_text(".chips-row")

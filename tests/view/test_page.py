@@ -44,7 +44,7 @@ def column(page: Any, name: str) -> list[str]:
 
 
 def numbers(cells: list[str]) -> list[float]:
-    return [float(cell.replace("−", "-").replace(",", "")) for cell in cells if cell != "–"]
+    return [float(cell.replace("\u2212", "-").replace(",", "")) for cell in cells if cell != "\u2013"]
 
 
 @pytest.mark.at("")
@@ -52,7 +52,7 @@ def test_the_overview_shows_runs_evaluations_and_what_differs(page):
     assert page.title() == "one / two · guerdon"
     assert page.locator(".run h1").all_inner_texts() == ["one finished", "two finished"]
     text = page.inner_text("main")
-    assert "41.3% [38.2, 44.5]" in text and "pass@8" in text and "300 × 8" in text
+    assert "41.3% [38.2, 44.5]" in text and "pass@8" in text and "300 \u00d7 8" in text
     assert "ReasoningGym(chain_sum)" in text and "8 of 8" in text and "What differs between the recipes" in text
     page.click("summary:has-text('Recipe of one')")
     assert '"piece": "TinyLM"' in page.inner_text("details[open] pre")

@@ -80,9 +80,16 @@ def attacked(run: Path, parent: Path) -> Path:
     facts |= {"reason": ATTACKS[0], "warnings": ATTACKS, "status": ATTACKS[3], "started": ATTACKS[1]}
     facts["recipe"]["task"] = {"piece": ATTACKS[1], "name": ATTACKS[2]}
     (out / "run.json").write_text(json.dumps(facts))
-    lines = [{"step": step, "reward": 0.5, ATTACKS[1]: 1.0, f"reward/{ATTACKS[2]}": 1, "reward/b": 2} for step in (1, 2)]
+    lines = [
+        {"step": step, "reward": 0.5, ATTACKS[1]: 1.0, f"reward/{ATTACKS[2]}": 1, "reward/b": 2} for step in (1, 2)
+    ]
     (out / "metrics.jsonl").write_text("\n".join(map(json.dumps, lines)))
-    entry = {"pass_at": {"1": {"value": 0.5, "low": 0.4, "high": 0.6}}, "problems": 1, "samples": 1, "unscored": ATTACKS[0]}
+    entry = {
+        "pass_at": {"1": {"value": 0.5, "low": 0.4, "high": 0.6}},
+        "problems": 1,
+        "samples": 1,
+        "unscored": ATTACKS[0],
+    }
     (out / "eval.json").write_text(json.dumps({ATTACKS[0]: entry}))
     return out
 

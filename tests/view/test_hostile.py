@@ -99,7 +99,7 @@ def test_the_address_cannot_carry_anything_in(browser, url):
 
 
 def test_the_policy_stops_a_script_that_would_get_in(browser, url):
-    with pytest.raises(AssertionError, match="Content Security Policy|violates"), watched(browser, url) as page:
+    with pytest.raises(AssertionError, match=r"Content Security Policy|violates"), watched(browser, url) as page:
         page.evaluate(
             f"""() => {{
               const node = document.createElement('div');

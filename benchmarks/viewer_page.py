@@ -17,7 +17,8 @@ DRAWN = """({act, done}) => new Promise((resolve) => {
   const run = new Function(act), holds = new Function(`return ${done}`);
   const start = performance.now();
   run();
-  const look = () => holds() ? requestAnimationFrame(() => setTimeout(() => resolve(performance.now() - start))) : setTimeout(look);
+  const end = () => resolve(performance.now() - start);
+  const look = () => (holds() ? requestAnimationFrame(() => setTimeout(end)) : setTimeout(look));
   look();
 })"""
 """Runs ``act`` and resolves with the milliseconds until ``done`` holds and a frame has been drawn."""

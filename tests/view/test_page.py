@@ -238,7 +238,9 @@ def test_an_episode_has_a_curve_per_component(browser, runs):
     with serving([runs["control"]]) as url, watched(browser, f"{url}#rollouts?row=1") as page:
         page.wait_for_selector("#detail .along svg")
         charts = page.locator("#detail .along svg")
-        assert charts.count() >= 3 and "reward" in (charts.first.get_attribute("aria-label") or "")
+        assert charts.first.get_attribute("aria-label") == "reward components over the steps of the episode"
+        assert {"progress", "driving", "crash"} <= set(charts.first.locator("text.name title").all_text_contents())
+        assert charts.count() >= 3 and page.locator(".line-row svg.bars .part").count() > 3
         charts.first.hover(position={"x": 200, "y": 60})
         tip = page.inner_text("#tip")
         assert re.match(r"step of the episode \d+\s+action ", tip)

@@ -15,12 +15,10 @@ from run_toys import language_recipe
 from test_tables import ragged_batch
 
 from guerdon import train
-from guerdon.papers.ppo_control import paper as ppo_control
-from guerdon.rollouts.fixed_steps import FixedSteps
+from guerdon.papers.carl import paper as carl
 from guerdon.runs import RunFolder
 from guerdon.runs.checkpoint import step_name
 from guerdon.runs.tables import write_batch
-from guerdon.tasks.maze import Maze
 from guerdon.view.server import ViewServer
 from guerdon.view.store import Store
 
@@ -45,8 +43,8 @@ def make_runs(out: Path) -> dict[str, Path]:
     wide = dataclasses.replace(recipe, rollout=dataclasses.replace(recipe.rollout, prompts=4, samples_per_prompt=4))
     for seed, name in enumerate(("one", "two")):
         train(wide, steps=8, seed=seed, out=RunFolder(out / name, rollouts_every=4, save_every=4))
-    control = dataclasses.replace(ppo_control.recipe, task=Maze(), rollout=FixedSteps(slots=4, horizon=64))
-    train(control, steps=2, out=RunFolder(out / "control", rollouts_every=1))
+    assert carl.recipe is not None
+    train(carl.recipe, steps=2, out=RunFolder(out / "control", rollouts_every=1))
     entry = {"value": 0.413, "low": 0.382, "high": 0.445}
     found = {"pass_at": {"1": entry, "8": entry}, "problems": 300, "samples": 8, "unscored": 2}
     (out / "one" / "eval.json").write_text(json.dumps({"before": found, "after": found, "seed": 0}))

@@ -9,20 +9,21 @@ Maths
     ``entropy``: of the policy before the update where it was stored, else after it.
 """
 
+import itertools
 import json
 import math
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow
 import pyarrow.parquet as parquet
 
 from guerdon.view.rows import FILL, Part, numeric
 from guerdon.view.spans import context_spans, tool_spans, turn_spans
 
-DIGITS = 6
+DIGITS = 5
 """Significant digits of a number in JSON."""
 VECTOR = 16
 """An action or observation of at most this many numbers is written out."""
@@ -53,17 +54,29 @@ def read_range(
     path: Path, first: int, last: int, only: Sequence[str] | None = None, skip: Sequence[str] = ()
 ) -> pyarrow.Table:
     """Rows ``first`` to ``last`` of a file, from the row groups that hold them."""
+    stamp = path.stat().st_mtime_ns
+    there, ends = _layout(path, stamp)
+    names = tuple(name for name in there if (only is None or name in only) and name not in skip)
+    wanted = [at for at in range(len(ends) - 1) if ends[at] < max(last, first + 1) and ends[at + 1] > first]
+    if not wanted:
+        return parquet.read_schema(path).empty_table().select(names)
+    table = pyarrow.concat_tables([_row_group(path, stamp, at, names) for at in wanted])
+    return table.slice(first - ends[wanted[0]], last - first)
+
+
+@lru_cache(maxsize=256)
+def _layout(path: Path, stamp: int) -> tuple[list[str], list[int]]:
+    """Columns of a file, and where its row groups begin and the last one ends."""
     with parquet.ParquetFile(path) as file:
-        names = [name for name in file.schema_arrow.names if (only is None or name in only) and name not in skip]
-        sizes = [file.metadata.row_group(number).num_rows for number in range(file.metadata.num_row_groups)]
-        ends = np.cumsum([0, *sizes])
-        wanted = [
-            number for number in range(len(sizes)) if ends[number] < max(last, first + 1) and ends[number + 1] > first
-        ]
-        if not wanted:
-            return file.schema_arrow.empty_table().select(names)
-        table = file.read_row_groups(wanted, columns=names, use_threads=False)
-        return table.slice(first - int(ends[wanted[0]]), last - first)
+        sizes = [file.metadata.row_group(at).num_rows for at in range(file.metadata.num_row_groups)]
+        return file.schema_arrow.names, list(itertools.accumulate(sizes, initial=0))
+
+
+@lru_cache(maxsize=12)
+def _row_group(path: Path, stamp: int, at: int, names: tuple[str, ...]) -> pyarrow.Table:
+    """A row group; the last few stay, because a reader goes on to the neighbours."""
+    with parquet.ParquetFile(path) as file:
+        return file.read_row_group(at, columns=list(names), use_threads=False)
 
 
 def cell(kind: str, value: Any) -> Any:

@@ -22,6 +22,7 @@ from guerdon.view import meta
 from guerdon.view.notices import notices
 from guerdon.view.rollout import rollout
 from guerdon.view.rows import Part, Rows, read_part
+from guerdon.view.selection import select
 from guerdon.view.texts import Texts
 
 MOST = 500
@@ -149,7 +150,7 @@ class Store:
             self._noticed = (now.version, found)
         return self._noticed[1]
 
-    def columns(self, names: Sequence[str] | None = None, rows: Any = None) -> dict[str, Any]:
+    def columns(self, names: Sequence[str] | None = None, rows: np.ndarray | None = None) -> dict[str, Any]:
         """The answer of ``/api/columns``: all columns or those named, of all rows or of some."""
         now = self.now
         data = {}
@@ -197,6 +198,26 @@ class Store:
         prompts, _ = self.texts.of(part)
         prompt = None if prompts is None else prompts[int(part.group[inside])].as_py()
         return {"problem": problem, "prompt": prompt, "steps": steps, "rows": [by_step[step] for step in steps]}
+
+    def embedded(self, most: int) -> dict[str, Any]:
+        """All that a page without a server needs, with at most ``most`` rollouts.
+
+        Raises:
+            GuerdonError: if ``most`` is negative.
+        """
+        if most < 0:
+            raise GuerdonError(f"a report must hold 0 rollouts or more, got {most}")
+        meta, rows = self.meta(live=False), self.now.rows
+        chosen = select(rows, most) if most else np.zeros(0, np.int64)
+        numbers = chosen.tolist()
+        heads = self.texts.heads(rows, numbers)
+        opened = [rollout(*rows.find(row), number) for number, row in enumerate(numbers)]
+        return {
+            "meta": {**meta, "rows": len(numbers)},
+            "columns": self.columns(rows=chosen),
+            "texts": {"prompt": heads["prompt"], "response": heads["response"]},
+            "rollouts": opened,
+        }
 
 
 def encoded(values: np.ndarray) -> str:

@@ -99,6 +99,7 @@ def take(browser: Any, name: str, url: str, ready: str, act: str = "", **options
 
 
 def main() -> None:
+    """Take the pictures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path)
     arguments = parser.parse_args()

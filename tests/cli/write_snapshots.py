@@ -30,6 +30,7 @@ train grpo --task tree --advantage.0 Standardise
 train grpo --task tree --advantage.7 Standardize
 train --resume nowhere
 report nowhere
+view nowhere
 eval nowhere
 eval nowhere/model
 score nowhere.jsonl --reward tags

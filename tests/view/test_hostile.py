@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from viewing import ATTACKS, attacked, serving, watched
+from viewing import ATTACKS, PWN, attacked, serving, watched
+
+from guerdon.runs import write_report
 
 pytestmark = pytest.mark.xdist_group("browser")
 SHOWN = [attack for attack in ATTACKS if "\x00" not in attack and "\u2028" not in attack and len(attack) < 200]
@@ -87,6 +89,14 @@ def test_nothing_that_a_run_says_is_run_when_it_is_served(browser, url):
     for attack in SHOWN:
         assert attack in seen, attack
     assert "\u202e" not in seen and "[U+202E]evil[U+202C] \u2400\u241b[2J \ufffd [U+200B]" in seen
+
+
+def test_nothing_that_a_run_says_is_run_in_a_report(browser, hostile, tmp_path):
+    page = write_report(hostile, tmp_path / "report.html")
+    assert f"<script>{PWN}" not in page.read_text() and "\\u003cscript\\u003e" in page.read_text()
+    seen = walk(browser, page.as_uri())
+    for attack in SHOWN:
+        assert attack in seen, attack
 
 
 def test_the_address_cannot_carry_anything_in(browser, url):

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from viewing import serving, watched
 
+from guerdon.runs import write_report
+
 pytestmark = pytest.mark.xdist_group("browser")
 
 
@@ -245,6 +247,43 @@ def test_an_episode_has_a_curve_per_component(browser, runs):
         tip = page.inner_text("#tip")
         assert re.match(r"step of the episode \d+\s+action ", tip)
         assert page.locator("#detail .steps .t").count() > 1
+
+
+def test_a_report_opens_offline_from_its_file(browser, runs, tmp_path):
+    report = write_report([runs["one"], runs["two"]], tmp_path / "report.html", rollouts=40)
+    with watched(browser, f"{report.as_uri()}#overview") as page:
+        page.context.set_offline(True)
+        assert "This file holds 40 of 96 stored rollouts" in page.inner_text("#banner")
+        assert "41.3% [38.2, 44.5]" in page.inner_text("main")
+        page.keyboard.press("2")
+        page.wait_for_selector("figure path.line")
+        page.keyboard.press("3")
+        assert total(page) == 40
+        page.click(".head button:has-text('length')")
+        found = numbers(column(page, "length"))
+        assert found == sorted(found, reverse=True)
+        word = page.locator(".line-row .cell.text").last.inner_text().strip()
+        page.locator("#search").fill(word)
+        page.wait_for_url("**q=**")
+        assert 0 < total(page) <= 40
+        page.locator(".line-row").first.click()
+        page.wait_for_selector("#detail .t")
+        page.locator("#detail .tokens[role=group] .t").first.hover()
+        assert "behavior logprob" in page.inner_text("#tip")
+        page.keyboard.press("g")
+        page.wait_for_selector("#group .card.rollout .t")
+        page.keyboard.press("4")
+        page.wait_for_selector("section[aria-label=before] h3")
+        assert page.locator("#sample-both").count() == 0
+
+
+@pytest.mark.at("#overview")
+def test_a_notice_shows_the_rollouts_it_speaks_of(page):
+    notice = page.locator("button.notice", has_text="no two different rewards").first
+    notice.click()
+    page.wait_for_selector("#total")
+    assert "not signal" in page.inner_text(".chips-row") and 0 < total(page) < 96
+    assert page.locator(".flag:text-is('no signal')").count() > 0
 
 
 def test_light_and_dark_and_a_narrow_window(browser, url):

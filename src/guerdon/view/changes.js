@@ -25,7 +25,7 @@ function showChanges(host) {
   if (problem === null) return body.replaceChildren(el("p", { class: "empty" }, "No problem numbers are stored."));
   const live = liveHost(run, problem);
   const found = stored.find((one) => one.problem === problem);
-  body.append(...[live, rewardBySteps(found), sides(found, before, after)].filter(Boolean));
+  body.append(...[live, rewardBySteps(found, body.clientWidth - 32), sides(found, before, after)].filter(Boolean));
 }
 
 /** `[{problem, steps: Map(step -> rows)}]` of one run, problems that several steps have first. */
@@ -81,10 +81,10 @@ function problemField(problem) {
 }
 
 /** Mean reward of the problem at each step that stored it. */
-function rewardBySteps(found) {
+function rewardBySteps(found, room) {
   if (!found || found.steps.size < 3) return null;
   const xs = [...found.steps.keys()].sort((a, b) => a - b);
-  const chart = lineChart({ series: [{ name: "mean reward", xs, ys: xs.map((step) => meanReward(found.steps.get(step)) ?? NaN), color: 0, dash: 0 }], unit: "reward", what: "mean reward of this problem over steps", width: 560, height: 130 });
+  const chart = lineChart({ series: [{ name: "mean reward", xs, ys: xs.map((step) => meanReward(found.steps.get(step)) ?? NaN), color: 0, dash: 0 }], unit: "reward", what: "mean reward of this problem over steps", width: Math.max(280, Math.min(900, room)), height: 130 });
   return chart && el("figure", { class: "card" }, el("figcaption", {}, `Problem ${found.problem}: mean reward where it was stored`), chart);
 }
 

@@ -117,7 +117,7 @@ function lineChart({ series, unit = "", across = "step", what, width, height = 2
   const xs = drawn.flatMap((one) => [one.xs[0], one.xs.at(-1)]).filter(Number.isFinite);
   if (!all.length) return null;
   if (stacked) all.push(0);
-  const longest = Math.min(16, Math.max(...series.map((one) => one.name.length)));
+  const longest = Math.min(22, Math.max(...series.map((one) => one.name.length)), Math.floor((width * 0.35) / 6.6));
   const named = series.length > 1;
   const plot = frame({
     width, height, unit, across, what,
@@ -132,7 +132,7 @@ function lineChart({ series, unit = "", across = "step", what, width, height = 2
     if (one.raw) plot.root.append(svg("path", { class: `raw ${look}`, d: pathOf(one.raw[0], one.raw[1], plot.x, plot.y) }));
     plot.root.append(svg("path", { class: `line ${look} ${dash}`, d: pathOf(one.line.xs, one.line.ys, plot.x, plot.y) }));
   }
-  if (named) nameEnds(drawn, plot);
+  if (named) nameEnds(drawn, plot, longest);
   follow(plot, drawn, across, detail);
   return plot.root;
 }
@@ -161,7 +161,7 @@ function areaOf(one, plot, look) {
   return svg("path", { class: `area ${look}`, d: `M${there.join("L")}L${back.join("L")}Z` });
 }
 
-function nameEnds(drawn, plot) {
+function nameEnds(drawn, plot, longest) {
   const ends = drawn
     .map((one) => {
       const at = one.line.ys.findLastIndex(Number.isFinite);
@@ -175,7 +175,7 @@ function nameEnds(drawn, plot) {
   ends.forEach(({ one, x, y }, at) => {
     const look = `c${one.color % STYLES}`;
     if (plot.right - x > 12) plot.root.append(svg("path", { class: `lead ${look}`, d: `M${x + 3} ${y}L${plot.right + 3} ${places[at]}` }));
-    plot.root.append(svg("text", { class: `name ${look}`, x: plot.right + 6, y: places[at] + 4 }, clip(one.name, 16), svg("title", {}, one.name)));
+    plot.root.append(svg("text", { class: `name ${look}`, x: plot.right + 6, y: places[at] + 4 }, clip(one.name, longest), svg("title", {}, one.name)));
   });
 }
 

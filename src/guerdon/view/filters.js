@@ -10,15 +10,15 @@ const FIRST_RANGES = ["step", "group", "problem", "length", "reward"];
 
 function filterPanel() {
   const { rows, meta } = app;
-  const ranges = [...FIRST_RANGES, ...meta.components.map((name) => `reward/${name}`), "advantage"].filter((name) => rows.has(name));
-  const rest = meta.columns.filter(({ name, kind }) => rows.has(name) && (kind === "int" || kind === "float") && !ranges.includes(name) && !["run", "duplicate"].includes(name)).map(({ name }) => name);
+  const shown = [...FIRST_RANGES, ...meta.components.map((name) => `reward/${name}`), "advantage"].filter((name) => rows.has(name));
+  const rest = meta.columns.filter(({ name, kind }) => rows.has(name) && (kind === "int" || kind === "float") && !shown.includes(name) && !["run", "duplicate"].includes(name)).map(({ name }) => name);
   const flags = CHOICES.filter(([name]) => rows.has(name)).map((choice) => choiceField(...choice));
   return el("div", { class: "filters" },
     searchField(),
     meta.runs.length > 1 && choiceField("run", "run", [["all", null, null], ...meta.runs.map((run) => [run.name, run.id, run.id])]),
     errorField(),
     flags,
-    ranges.map(rangeField),
+    shown.map(rangeField),
     rest.length > 0 && el("details", {}, el("summary", {}, `More columns (${rest.length})`), rest.map(rangeField)),
     button("Clear all filters", () => change({ filters: ranges(), query: "" }), { class: "clear" }));
 }

@@ -80,7 +80,8 @@ class Embedded {
     const places = where === "both" ? ["prompt", "response"] : [where];
     const found = [];
     for (let row = 0; row < this.data.columns.rows; row += 1) {
-      if (places.some((place) => fold(this.data.texts[place][row]).includes(wanted))) found.push(row);
+      const whole = this.data.rollouts[row];
+      if (places.some((place) => fold(whole?.[place] ?? this.data.texts[place][row]).includes(wanted))) found.push(row);
     }
     return found;
   }

@@ -6,10 +6,10 @@ const LIMIT = 8e6;
 /** Browsers cannot scroll further than some ten million pixels; beyond, the scrollbar stands for more rows. */
 const TEXT_COLUMNS = ["prompt", "response"];
 const WIDE = ["step", "group", "problem", "reward", "components", "advantage", "length", "flags"];
-const NARROW = ["step", "group", "reward", "components", "flags"];
+const NARROW = ["step", "reward", "components", "flags"];
 const ROOM = 820;
 /** Narrower than this many pixels the table leaves out columns. */
-const WIDTHS = { __proto__: null, run: "minmax(60px, 110px)", step: "54px", group: "56px", traj: "64px", problem: "82px", reward: "66px", components: "108px", advantage: "92px", length: "60px", flags: "128px", prompt: "minmax(120px, 1fr)", response: "minmax(160px, 2fr)" };
+const WIDTHS = { __proto__: null, step: "54px", group: "56px", traj: "64px", problem: "82px", reward: "76px", components: "108px", advantage: "92px", length: "72px", flags: "122px", prompt: "minmax(120px, 1fr)", response: "minmax(160px, 2fr)" };
 
 class Table {
   constructor() {
@@ -55,9 +55,9 @@ class Table {
   drawHead() {
     const { sort } = store.state;
     this.names = this.columns();
-    this.template = this.names.map((name) => WIDTHS[name] ?? "minmax(70px, 110px)").join(" ");
+    this.template = this.names.map((name) => this.width(name)).join(" ");
     this.grid.style.setProperty("--columns", this.template);
-    const least = this.names.reduce((sum, name) => sum + Number(/\d+/.exec(WIDTHS[name] ?? "70")[0]), 0);
+    const least = this.names.reduce((sum, name) => sum + Number(/\d+/.exec(this.width(name))[0]), 0);
     this.grid.style.setProperty("--least", `${least}px`);
     this.grid.setAttribute("aria-colcount", this.names.length);
     this.head.replaceChildren(...this.names.map((name) => {
@@ -70,6 +70,12 @@ class Table {
       cell.append(sortable ? button(text, (event) => this.sortBy(name, event.shiftKey), { tabindex: "0" }) : el("span", {}, text));
       return cell;
     }));
+  }
+
+  width(name) {
+    if (name !== "run") return WIDTHS[name] ?? "minmax(70px, 110px)";
+    const longest = Math.max(...app.meta.runs.map((run) => run.name.length));
+    return `${Math.max(44, Math.min(130, 7 * longest + 14))}px`;
   }
 
   numeric(name) {

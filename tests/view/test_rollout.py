@@ -66,6 +66,24 @@ def test_an_episode_has_no_tokens_but_actions_and_curves(tmp_path):
     assert found["steps"]["action"][0] == f"{x:.4g} {y:.4g}" and len(found["steps"]["observation"][0].split()) == 4
 
 
+def test_steps_show_where_the_update_went_as_tokens_do(tmp_path):
+    batch = control_batch(1, 1, 0, steps=2).with_columns(
+        {"step.behavior_logprob": torch.tensor([-1.0, -2.0]), "step.new_logprob": torch.tensor([-1.5, -2.0])}
+    )
+    assert rollout(part_of(tmp_path, batch), 0, 0)["steps"]["columns"]["logprob_ratio"] == [-0.5, 0.0]
+
+
+def test_without_any_advantage_there_is_no_such_column(tmp_path):
+    batch = Batch.build(
+        {"token.id": torch.tensor([1, 2]), "traj.reward": torch.tensor([123456.75])},
+        step_of_token=torch.tensor([0, 0]),
+        traj_of_step=torch.tensor([0]),
+        group_of_traj=torch.tensor([0]),
+    )
+    found = rollout(part_of(tmp_path, batch), 0, 0)
+    assert found["tokens"]["columns"] == {} and found["values"]["reward"] == 123456.8
+
+
 def test_tokens_without_texts_are_their_ids(tmp_path):
     assert rollout(part_of(tmp_path, small_batch()), 0, 0)["tokens"]["text"] == ["5 ", "6 "]
 

@@ -89,18 +89,19 @@ function glyph(text) {
   return text.includes("\n") ? text.replaceAll("\n", "↵\n") : text;
 }
 
-/** Signs before token `at`: a new turn, the start or end of a call, text that was not sampled. */
+/** Signs before token `at`: the end of a call, text that was not sampled, a new turn, the start of a call. */
 function marks(node, at, turn, spans) {
-  if (turn && at > 0 && turn[at] !== turn[at - 1]) node.append(el("span", { class: "mark turn" }, `turn ${turn[at] + 1}`));
-  for (const { kind, from, to, label, text } of spans) {
-    const known = SPANS[kind];
-    if (kind === "turn") continue;
-    if (to === at && to > from) node.append(el("span", { class: `mark end ${known ? kind : ""}` }, `end of ${known ?? kind}`));
-    if (from !== at) continue;
-    const name = label && label !== (known ?? kind) ? `${known ?? kind}: ${label}` : known ?? kind;
-    node.append(el("span", { class: `mark ${known ? kind : ""}` }, name));
-    if (text) node.append(el("span", { class: "unsampled", title: "not sampled by the policy" }, text));
+  const sign = (kind, text, more = "") => node.append(el("span", { class: `mark ${more} ${SPANS[kind] ? kind : ""}` }, text));
+  const nameOf = ({ kind, label }) => (label && words(label) !== (SPANS[kind] ?? kind) ? `${SPANS[kind] ?? kind}: ${label}` : SPANS[kind] ?? kind);
+  const here = spans.filter((span) => span.kind !== "turn");
+  for (const span of here) if (span.to === at && span.to > span.from) sign(span.kind, `end of ${SPANS[span.kind] ?? span.kind}`, "end");
+  for (const span of here) {
+    if (span.from !== at || span.to > at) continue;
+    sign(span.kind, nameOf(span));
+    if (span.text) node.append(el("span", { class: "unsampled", title: "not sampled by the policy" }, span.text));
   }
+  if (turn && at > 0 && turn[at] !== turn[at - 1]) sign("turn", `turn ${turn[at] + 1}`);
+  for (const span of here) if (span.from === at && span.to > at) sign(span.kind, nameOf(span));
 }
 
 function hint(at, { text, columns, turn, spans }) {

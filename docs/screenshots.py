@@ -79,7 +79,8 @@ def make_runs(folder: Path) -> None:
 
 def take(browser: Any, name: str, url: str, ready: str, act: str = "", **options: Any) -> None:
     """One picture, once ``ready`` is there."""
-    page = browser.new_page(**{"viewport": SIZE, "color_scheme": "light", **options})
+    size = {**SIZE, "height": 820} if name == "rollout" else SIZE
+    page = browser.new_page(**{"viewport": size, "color_scheme": "light", **options})
     page.goto(url)
     page.wait_for_selector(ready)
     if act:

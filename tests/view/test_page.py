@@ -1,12 +1,21 @@
+import dataclasses
+import json
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from run_toys import language_recipe, toy_recipe
 from viewing import serving, watched
 
+from guerdon import Objective, train
+from guerdon.objectives.nll import NLL
+from guerdon.rollouts.demonstrations import Demonstrations
 from guerdon.runs import write_report
+from guerdon.runs.checkpoint import step_name
+from guerdon.view.rows import MISSING
 
 pytestmark = pytest.mark.xdist_group("browser")
 
@@ -284,6 +293,100 @@ def test_a_notice_shows_the_rollouts_it_speaks_of(page):
     page.wait_for_selector("#total")
     assert "not signal" in page.inner_text(".chips-row") and 0 < total(page) < 96
     assert page.locator(".flag:text-is('no signal')").count() > 0
+
+
+def test_sorting_agrees_with_python_and_puts_missing_values_last(page):
+    floats = [0.5, None, -0.0, 0.0, -3.25, 1e30, None, -1e-30, 2.0, 0.5, -1e30]
+    ints = [3, -7, MISSING, 0, 2**31 - 1, 3, -(2**31) + 1, 5, MISSING, 1, 3]
+    found = page.evaluate(
+        """([floats, ints]) => {
+          const base64 = (array) => btoa(String.fromCharCode(...new Uint8Array(array.buffer)));
+          const columns = [{name: 'x', kind: 'float'}, {name: 'n', kind: 'int'}];
+          const data = {x: base64(Float32Array.from(floats, (one) => one ?? NaN)), n: base64(Int32Array.from(ints))};
+          const rows = new Rows({columns}, {rows: floats.length, data});
+          const all = rows.select({});
+          const orders = {};
+          for (const falling of [false, true]) {
+            for (const name of ['x', 'n']) orders[name + falling] = [...rows.sort(all, [[name, falling]])];
+            orders['both' + falling] = [...rows.sort(all, [['n', falling], ['x', true]])];
+          }
+          const [below, within] = [{n: [null, 0]}, {x: [0, 2]}].map((filters) => [...rows.select(filters)]);
+          return {orders, range: rows.range('n'), below, within};
+        }""",
+        [floats, ints],
+    )
+
+    def order(values, falling, then=None):
+        def key(row):
+            value = values[row]
+            first = (1, 0) if value in (None, MISSING) else (0, -value if falling else value)
+            return (first, then(row)) if then else first
+
+        return sorted(range(len(values)), key=key)
+
+    for falling in (False, True):
+        name = str(falling).lower()
+        assert found["orders"][f"x{name}"] == order(floats, falling)
+        assert found["orders"][f"n{name}"] == order(ints, falling)
+        second = lambda row: (1, 0) if floats[row] is None else (0, -floats[row])  # noqa: E731
+        assert found["orders"][f"both{name}"] == order(ints, falling, second)
+    assert found["range"] == [-(2**31) + 1, 2**31 - 1]
+    assert found["below"] == [1, 3, 6] and found["within"] == [0, 2, 3, 8, 9]
+
+
+def test_only_rows_in_view_are_in_the_document(page):
+    assert page.locator(".line-row").count() < 45 < total(page)
+    page.locator("#rows").focus()
+    page.keyboard.press("End")
+    page.wait_for_selector(".line-row[data-place='95']")
+    assert page.locator(".line-row").count() < 45 and page.locator(".line-row[data-place='0']").count() == 0
+    page.keyboard.press("Home")
+    page.wait_for_selector(".line-row[data-place='0']")
+
+
+def test_what_a_run_writes_while_it_goes_on_appears(browser, runs, tmp_path):
+    run = tmp_path / "going"
+    shutil.copytree(runs["one"], run)
+    facts = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps(facts | {"status": "running"}))
+    later = run.parent / "later"
+    shutil.move(run / "rollouts" / step_name(8), later)
+    with serving([run]) as url, watched(browser, f"{url}#rollouts?f.step=4..") as page:
+        assert total(page) == 16
+        shutil.move(later, run / "rollouts" / step_name(8))
+        page.evaluate("renew()")
+        settled(page, 32)
+        page.keyboard.press("1")
+        assert "running" in page.inner_text(".run h1")
+        (run / "run.json").write_text(json.dumps(facts))
+        page.evaluate("renew()")
+        page.wait_for_selector(".state.finished")
+
+
+def test_runs_that_lack_nearly_everything_can_be_looked_at(browser, tmp_path):
+    train(toy_recipe(), steps=0, out=tmp_path / "nothing")
+    supervised = dataclasses.replace(
+        language_recipe(),
+        rollout=Demonstrations(prompts=4),
+        rewards=(),
+        shaping=(),
+        advantage=(),
+        objective=Objective(NLL()),
+    )
+    train(supervised, steps=2, out=tmp_path / "taught")
+    for name, rows in (("nothing", 0), ("taught", 8)):
+        with serving([tmp_path / name]) as url, watched(browser, url) as page:
+            for key in "2341":
+                page.keyboard.press(key)
+            page.keyboard.press("3")
+            if rows:
+                assert total(page) == rows
+                page.keyboard.press("Enter")
+                page.wait_for_selector("#detail .t")
+                page.keyboard.press("g")
+                page.wait_for_selector("#group .card.rollout")
+            else:
+                assert "No rollouts are stored" in page.inner_text("main")
 
 
 def test_light_and_dark_and_a_narrow_window(browser, url):

@@ -127,6 +127,8 @@ class Rows {
   }
 }
 
+const LAST = 0xffffffff;
+
 /** Unsigned keys whose order is that of the column; missing values come last either way. */
 function sortKeys({ data, kind, labels }, falling) {
   const keys = new Uint32Array(data.length);
@@ -146,7 +148,9 @@ function sortKeys({ data, kind, labels }, falling) {
   }
   if (falling) for (let row = 0; row < keys.length; row += 1) keys[row] = ~keys[row];
   const missing = { float: Number.isNaN, int: (value) => value === MISSING, bool: (value) => value > 1, label: () => false }[kind];
-  for (let row = 0; row < keys.length; row += 1) if (missing(data[row])) keys[row] = 0xffffffff;
+  for (let row = 0; row < keys.length; row += 1)
+    if (missing(data[row])) keys[row] = LAST;
+    else if (keys[row] === LAST) keys[row] = LAST - 1;
   return keys;
 }
 

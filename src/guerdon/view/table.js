@@ -17,8 +17,8 @@ class Table {
     this.at = 0;
     this.texts = new Map();
     this.wanted = new Set();
-    this.body = el("div", { class: "rows" });
-    this.head = el("div", { class: "head", role: "row" });
+    this.body = el("div", { class: "rows", role: "rowgroup" });
+    this.head = el("div", { class: "head", role: "row", "aria-rowindex": 1 });
     this.grid = el("div", { class: "table", role: "grid", tabindex: "0", "aria-label": "Rollouts", id: "rows", on: { scroll: () => this.draw(), keydown: (event) => this.key(event) } }, this.head, this.body);
     this.fetch = later(() => this.load(), 40);
     this.body.addEventListener("click", (event) => {

@@ -1,5 +1,6 @@
 import numpy as np
 import pyarrow
+import pyarrow.parquet as parquet
 import pytest
 import torch
 from fake_runs import control_batch, fake_run, text_batch
@@ -118,6 +119,13 @@ def test_what_cannot_be_read_is_said(tmp_path):
     (part.folder / "step.parquet").unlink()
     with pytest.raises(GuerdonError, match="must hold rollouts"):
         read_part(0, 4, part.folder)
+
+
+def test_runs_of_before_count_their_duplicates_when_they_are_read(tmp_path):
+    part = part_of(tmp_path, small_batch())
+    path = part.folder / "traj.parquet"
+    parquet.write_table(parquet.read_table(path).drop_columns(["duplicate"]), path)
+    assert read_part(0, 4, part.folder).numbers["duplicate"][1].tolist() == [1, 1, 0]
 
 
 def test_sums_and_means_of_segments():

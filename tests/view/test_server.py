@@ -55,6 +55,8 @@ def test_every_question_has_the_answer_of_the_store(running):
     store = running.store
     questions = {
         "/api/meta": store.meta(),
+        "/api/meta?known=1": {"version": "1"},
+        "/api/meta?known=0": store.meta(),
         "/api/columns": store.columns(),
         "/api/columns?names=reward,length": store.columns(["reward", "length"]),
         "/api/texts?rows=3,7,9": store.heads([3, 7, 9]),

@@ -31,9 +31,11 @@ VECTOR = 16
 
 def rollout(part: Part, row: int, number: int) -> dict[str, Any]:
     """The answer of ``/api/rollout`` for a row of a part; ``number`` is what the row is called outside."""
-    traj = read_range(part.folder / "traj.parquet", row, row + 1, skip=("input_ids",)).to_pylist()[0]
+    traj = read_range(part.folder / "traj.parquet", row, row + 1, ("response", "reward_error", "context")).to_pylist()[
+        0
+    ]
     group_row = int(part.group[row])
-    group = read_range(part.folder / "group.parquet", group_row, group_row + 1).to_pylist()[0]
+    group = read_range(part.folder / "group.parquet", group_row, group_row + 1, ("prompt", "problem")).to_pylist()[0]
     values = {name: cell(kind, column[row]) for name, (kind, column) in part.numbers.items()}
     steps = _steps(part, row)
     tokens, spans = _tokens(part, row, values.get("advantage"), steps, traj)
@@ -50,13 +52,11 @@ def rollout(part: Part, row: int, number: int) -> dict[str, Any]:
     }
 
 
-def read_range(
-    path: Path, first: int, last: int, only: Sequence[str] | None = None, skip: Sequence[str] = ()
-) -> pyarrow.Table:
-    """Rows ``first`` to ``last`` of a file, from the row groups that hold them."""
+def read_range(path: Path, first: int, last: int, only: Sequence[str] | None = None) -> pyarrow.Table:
+    """Rows ``first`` to ``last`` of a file, all columns or those of ``only``, from the row groups that hold them."""
     stamp = path.stat().st_mtime_ns
     there, ends = _layout(path, stamp)
-    names = tuple(name for name in there if (only is None or name in only) and name not in skip)
+    names = tuple(name for name in there if only is None or name in only)
     wanted = [at for at in range(len(ends) - 1) if ends[at] < max(last, first + 1) and ends[at + 1] > first]
     if not wanted:
         return parquet.read_schema(path).empty_table().select(names)

@@ -73,7 +73,9 @@ class ViewServer(ThreadingHTTPServer):
 
 
 def read_meta(store: Store, query: Query) -> Any:
-    return store.meta()
+    # A page that asks whether anything is new is told no more than that nothing is.
+    version = str(store.refresh().version)
+    return {"version": version} if query.get("known") == version else store.meta()
 
 
 def read_columns(store: Store, query: Query) -> Any:

@@ -3,6 +3,7 @@
 # make docs   write the generated parts of the docs again
 # make check  everything that has to hold before a change lands
 # Each sets up what it needs in $(VENV) first; PYTHON chooses the interpreter.
+# The viewer's page is tested in a headless chromium if it is installed; without it, those tests skip.
 # Model-written programs are isolated by bubblewrap (bwrap) if it is installed; without it, tests that need it skip.
 
 PYTHON ?= python3
@@ -15,7 +16,7 @@ demo: $(VENV)/.demo
 	$(RUN) examples/demo.py
 
 test: $(VENV)/.dev
-	OMP_NUM_THREADS=1 $(RUN) -m pytest -q -n auto
+	OMP_NUM_THREADS=1 $(RUN) -m pytest -q -n auto --dist loadgroup
 
 docs: $(VENV)/.dev
 	$(VENV)/bin/cog -r -P -I docs README.md docs/*.md

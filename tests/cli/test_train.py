@@ -121,7 +121,8 @@ def test_supervised_then_rewarded_then_evaluated(grouped, tmp_path, capsys):
     found = json.loads(run(capsys, "eval", second, "--k", "1", "2", "--problems", "3", "--json"))
     assert set(found["pass_at"]) == {"1", "2"} and found["problems"] == 3 and found["samples"] == 2
     page = run(capsys, "report", first, second, "--out", str(tmp_path / "both.html")).strip()
-    assert page == str(tmp_path / "both.html") and "</html>" in (tmp_path / "both.html").read_text()
+    assert page.startswith(f"{tmp_path / 'both.html'}: ") and page.endswith(" 16 of 16 rollouts")
+    assert "</html>" in (tmp_path / "both.html").read_text()
     assert "pass@1" in run(capsys, "eval", second, "--k", "1", "--problems", "2", "--max-tokens", "3")
 
 

@@ -36,6 +36,7 @@ compare grpo grpo --task tree --out nowhere
 compare grpo nope --task tree --out nowhere
 compare grpo rloo --task tree --out nowhere --score eval
 report nowhere
+view nowhere
 eval nowhere
 eval nowhere/model
 score nowhere.jsonl --reward tags

@@ -122,6 +122,16 @@ def test_a_name_that_is_taken_by_the_row_index_is_refused(tmp_path):
         write_batch(ragged_batch().with_columns({"traj.traj": torch.zeros(3)}), tmp_path, 1)
 
 
+def test_equal_responses_of_a_group_are_counted_in_the_file_alone(tmp_path):
+    batch = ragged_batch().with_columns({"traj.response": ["a", "a", "a"]})
+    write_batch(batch, tmp_path, 1)
+    table = pyarrow.parquet.read_table(tmp_path / "traj.parquet")
+    assert table["duplicate"].to_pylist() == [1, 1, 0]
+    assert "traj.duplicate" not in read_tables(tmp_path).columns
+    write_batch(batch.with_columns({"traj.duplicate": torch.tensor([7, 8, 9])}), tmp_path, 1)
+    assert read_tables(tmp_path)["traj.duplicate"].tolist() == [7, 8, 9]
+
+
 def test_what_stands_between_sampled_tokens_is_kept_as_text():
     batch = Batch.build(
         {

@@ -3,8 +3,9 @@
 Idea
     ``traj.parquet`` holds the columns of level ``traj`` under their names without the level, plus ``run_step`` (the
     training step), ``traj`` (the row number) and ``group_of_traj`` (the parent's row number), so that pandas and
-    DuckDB can join the four tables and read many steps at once. What Parquet does not say itself (dtypes, shapes,
-    which list is a list of tensors) is JSON in the file's metadata, under ``guerdon``.
+    DuckDB can join the four tables and read many steps at once, and ``duplicate``, which spares readers the texts. What
+    Parquet does not say itself (dtypes, shapes, which list is a list of tensors) is JSON in the file's metadata, under
+    ``guerdon``.
 Deviations
     Lists of things other than texts, numbers and tensors are JSON texts. What JSON cannot hold is stored as its
     ``repr`` and does not come back as it was. ``run.task`` is not stored: it is in ``run.json``.
@@ -12,6 +13,7 @@ Deviations
 
 import dataclasses
 import json
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -32,8 +34,8 @@ from guerdon.tasks.problem import Problem
 Facts = dict[str, Any]
 """What it takes to rebuild a column: its kind, and for tensors dtype and shape of a row."""
 
-ROW_GROUP = 1 << 16
-"""Rows that have to be read to see one of them."""
+ROW_GROUP = {"token": 1 << 15, "step": 1 << 15, "traj": 512, "group": 512}
+"""Level -> rows that have to be read to see one of them; those of the coarser levels hold texts."""
 AS_FLOAT32 = (torch.bfloat16, torch.float16)
 PLAIN = {bool: pyarrow.bool_(), int: pyarrow.int64(), float: pyarrow.float64()}
 
@@ -54,11 +56,23 @@ def write_batch(batch: Batch, folder: Path, run_step: int) -> None:
             if name in arrays:
                 raise GuerdonError(f"a stored batch may not have a column {level}.{name}: that name is the row index")
             arrays[name], facts[name] = encode(batch.columns[f"{level}.{name}"])
+        if level == "traj" and "duplicate" not in arrays and (count := _duplicates(batch)) is not None:
+            arrays["duplicate"] = pyarrow.array(count, pyarrow.int64())
         run = {key: value for key, value in batch.run.items() if isinstance(value, (bool, int, float, str))}
         metadata = {"guerdon": json.dumps({"level": level, "rows": rows, "columns": facts, "run": run})}
         table = pyarrow.table(arrays).replace_schema_metadata(metadata)
         path = folder / f"{level}.parquet"
-        pyarrow.parquet.write_table(table, path, compression="zstd", row_group_size=ROW_GROUP)
+        pyarrow.parquet.write_table(table, path, compression="zstd", row_group_size=ROW_GROUP[level])
+
+
+def _duplicates(batch: Batch) -> list[int] | None:
+    """How many other responses of its group equal each one; None where there are no texts."""
+    responses = batch.columns.get("traj.response")
+    if not isinstance(responses, list):
+        return None
+    keys = list(zip(batch.index("traj", "group").tolist(), responses, strict=True))
+    count = Counter(keys)
+    return [count[key] - 1 for key in keys]
 
 
 def with_texts(batch: Batch, policy: Policy) -> Batch:

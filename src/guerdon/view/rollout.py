@@ -23,17 +23,19 @@ import pyarrow.parquet as parquet
 from guerdon.view.rows import FILL, Part, numeric
 from guerdon.view.spans import context_spans, tool_spans, turn_spans
 
-DIGITS = 5
-"""Significant digits of a number in JSON."""
+DIGITS, CELL = 5, 7
+"""Significant digits of a token's or step's number, and of a cell of the table."""
 VECTOR = 16
 """An action or observation of at most this many numbers is written out."""
 
 
 def rollout(part: Part, row: int, number: int) -> dict[str, Any]:
     """The answer of ``/api/rollout`` for a row of a part; ``number`` is what the row is called outside."""
-    traj = read_range(part.folder / "traj.parquet", row, row + 1, skip=("input_ids",)).to_pylist()[0]
+    traj = read_range(part.folder / "traj.parquet", row, row + 1, ("response", "reward_error", "context")).to_pylist()[
+        0
+    ]
     group_row = int(part.group[row])
-    group = read_range(part.folder / "group.parquet", group_row, group_row + 1).to_pylist()[0]
+    group = read_range(part.folder / "group.parquet", group_row, group_row + 1, ("prompt", "problem")).to_pylist()[0]
     values = {name: cell(kind, column[row]) for name, (kind, column) in part.numbers.items()}
     steps = _steps(part, row)
     tokens, spans = _tokens(part, row, values.get("advantage"), steps, traj)
@@ -50,13 +52,11 @@ def rollout(part: Part, row: int, number: int) -> dict[str, Any]:
     }
 
 
-def read_range(
-    path: Path, first: int, last: int, only: Sequence[str] | None = None, skip: Sequence[str] = ()
-) -> pyarrow.Table:
-    """Rows ``first`` to ``last`` of a file, from the row groups that hold them."""
+def read_range(path: Path, first: int, last: int, only: Sequence[str] | None = None) -> pyarrow.Table:
+    """Rows ``first`` to ``last`` of a file, all columns or those of ``only``, from the row groups that hold them."""
     stamp = path.stat().st_mtime_ns
     there, ends = _layout(path, stamp)
-    names = tuple(name for name in there if (only is None or name in only) and name not in skip)
+    names = tuple(name for name in there if only is None or name in only)
     wanted = [at for at in range(len(ends) - 1) if ends[at] < max(last, first + 1) and ends[at + 1] > first]
     if not wanted:
         return parquet.read_schema(path).empty_table().select(names)
@@ -82,13 +82,13 @@ def _row_group(path: Path, stamp: int, at: int, names: tuple[str, ...]) -> pyarr
 def cell(kind: str, value: Any) -> Any:
     """A cell of a column of numbers as JSON."""
     if kind == "float":
-        return number(float(value))
+        return number(float(value), CELL)
     return None if value == FILL[kind] else bool(value) if kind == "bool" else int(value)
 
 
-def number(value: float) -> float | None:
+def number(value: float, digits: int = DIGITS) -> float | None:
     """A number as JSON: None where it is not finite."""
-    return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None
+    return float(f"{value:.{digits}g}") if math.isfinite(value) else None
 
 
 def _numbers(table: pyarrow.Table) -> dict[str, list[Any]]:
@@ -110,8 +110,8 @@ def _tokens(
     position, ids = columns.pop("position", None), columns.pop("id", None)
     turn = [int(step) - int(part.first_step[row]) for step in table["step_of_token"].to_pylist()]
     text = table["text"].to_pylist() if "text" in table.column_names else [f"{each} " for each in ids or turn]
-    if "advantage" not in columns:
-        spread = steps["columns"].get("advantage")
+    spread = steps["columns"].get("advantage")
+    if "advantage" not in columns and (spread or advantage is not None):
         columns["advantage"] = [spread[each] if spread else advantage for each in turn]
     columns = {**columns, **derived(columns)}
     spans = turn_spans(turn) + tool_spans(text) + context_spans(position, traj.get("context"))
@@ -152,6 +152,7 @@ def _steps(part: Part, row: int) -> dict[str, Any]:
     columns.pop("action", None)
     observation = _written(table, "observation")
     columns.pop("observation", None)
+    columns = {**columns, **derived(columns)}
     shown = {} if observation is None else {"observation": observation}
     return {"columns": columns, "action": action or [], **shown, "count": last - first}
 

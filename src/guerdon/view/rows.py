@@ -76,7 +76,9 @@ def read_part(run: int, step: int, folder: Path) -> Part:
 
 
 def _read_part(run: int, step: int, folder: Path) -> Part:
-    traj = read_scalars(folder / "traj.parquet", also=("reward_error", "response"))
+    path = folder / "traj.parquet"
+    counted = "duplicate" in parquet.read_schema(path).names
+    traj = read_scalars(path, also=("reward_error",) if counted else ("reward_error", "response"))
     group = read_scalars(folder / "group.parquet")
     steps = read_scalars(folder / "step.parquet")
     rows = traj.num_rows
@@ -110,7 +112,7 @@ def _read_part(run: int, step: int, folder: Path) -> Part:
         reward = numbers["reward"][1]
         numbers["unscored"] = ("bool", np.isnan(reward).astype(np.uint8))
         numbers["signal"] = ("bool", signal(reward, group_of_traj, group.num_rows)[group_of_traj].astype(np.uint8))
-    if "response" in traj.column_names:
+    if not counted and "response" in traj.column_names:
         numbers["duplicate"] = ("int", duplicates(traj["response"], group_of_traj).astype(np.int32))
     errors = [""] * rows
     if "reward_error" in traj.column_names:

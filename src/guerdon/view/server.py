@@ -73,7 +73,9 @@ class ViewServer(ThreadingHTTPServer):
 
 
 def read_meta(store: Store, query: Query) -> Any:
-    return store.meta()
+    # A page that asks whether anything is new is told no more than that nothing is.
+    version = str(store.refresh().version)
+    return {"version": version} if query.get("known") == version else store.meta()
 
 
 def read_columns(store: Store, query: Query) -> Any:
@@ -177,9 +179,9 @@ class Handler(BaseHTTPRequestHandler):
         return data
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Errors of the protocol, as JSON too."""
+        """Errors of the protocol: as JSON too, and without an echo of what was sent."""
         self.close_connection = True
-        self._json(code, {"error": message or self.responses.get(code, ("an error",))[0]})
+        self._json(code, {"error": str(self.responses.get(code, ("an error",))[0])})
 
     def _page(self) -> None:
         html, style, scripts = export.files()

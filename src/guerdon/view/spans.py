@@ -48,13 +48,13 @@ def context_spans(position: Sequence[int] | None, context: str | None) -> list[S
 
     ``position``: of each sampled token in its sequence; ``context``: JSON, ``[[position, text], ...]``.
     """
-    if not context or position is None:
+    if not isinstance(context, str) or position is None:
         return []
-    return [
-        {"kind": "context", "from": before, "to": before, "label": "context", "text": text}
-        for start, text in json.loads(context) or ()
-        for before in [sum(place < start for place in position)]
-    ]
+    spans = []
+    for start, text in json.loads(context) or ():
+        before = sum(place < start for place in position)
+        spans.append({"kind": "context", "from": before, "to": before, "label": "context", "text": text})
+    return spans
 
 
 __all__ = ["context_spans", "tool_spans", "turn_spans"]

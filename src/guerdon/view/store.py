@@ -56,7 +56,7 @@ class Store:
         self.texts = Texts()
         self._lock = threading.Lock()
         self._parts: dict[tuple[str, int], tuple[Any, Part | str]] = {}
-        self._noticed: tuple[int, list[dict[str, Any]]] = (0, [])
+        self._told: dict[str, Any] = {}
         self.now = Snapshot(0, (), (), (), Rows(), ())
         self.refresh()
 
@@ -116,24 +116,28 @@ class Store:
         return self._parts[key][1]
 
     def meta(self, live: bool = True) -> dict[str, Any]:
-        """The answer of ``/api/meta``."""
+        """The answer of ``/api/meta``, worked out once per version."""
         now = self.refresh()
+        if self._told.get("version") != str(now.version):
+            self._told = self._meta(now)
+        return {**self._told, "live": live}
+
+    def _meta(self, now: Snapshot) -> dict[str, Any]:
         rows = now.rows
         by_run: dict[int, list[Part]] = {}
-        for part in rows.parts:
+        for part in sorted(rows.parts, key=lambda part: part.step):
             by_run.setdefault(part.run, []).append(part)
         names = meta.run_names(now.paths)
         curves = meta.metrics(now.runs)
         return {
             "version": str(now.version),
-            "live": live,
             "runs": [
-                meta.run_entry(number, name, run, sorted(by_run.get(number, []), key=lambda part: part.step), problems)
+                meta.run_entry(number, name, run, by_run.get(number, []), problems)
                 for number, (name, run, problems) in enumerate(zip(names, now.runs, now.problems, strict=True))
             ],
             "metrics": curves,
             "charts": meta.charts(curves["names"]),
-            "notices": self._notices(now),
+            "notices": [notice for run in range(len(now.runs)) for notice in notices(rows, run)],
             "rows": len(rows),
             "stored": len(rows),
             "components": rows.components,
@@ -142,13 +146,6 @@ class Store:
                 for name, kind in rows.kinds.items()
             ],
         }
-
-    def _notices(self, now: Snapshot) -> list[dict[str, Any]]:
-        """What to look at, worked out once per snapshot."""
-        if self._noticed[0] != now.version:
-            found = [notice for run in range(len(now.runs)) for notice in notices(now.rows, run)]
-            self._noticed = (now.version, found)
-        return self._noticed[1]
 
     def columns(self, names: Sequence[str] | None = None, rows: np.ndarray | None = None) -> dict[str, Any]:
         """The answer of ``/api/columns``: all columns or those named, of all rows or of some."""

@@ -24,7 +24,7 @@ PROMPT, RESPONSE = 200, 400
 class Texts:
     """Reads texts, and remembers those of the steps used last."""
 
-    budget: int = 512 << 20
+    budget: int = 256 << 20
     """Bytes of text to keep."""
     _kept: "OrderedDict[str, tuple[Any, Any]]" = field(default_factory=OrderedDict)
     _size: int = 0

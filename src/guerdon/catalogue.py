@@ -36,6 +36,7 @@ EXTRAS = {
     "math_verify": "math",
     "sqlglot": "sql",
     "langdetect": "text",
+    "trl": "trl",
 }
 """Optional import -> the extra that installs it."""
 

@@ -30,7 +30,11 @@ def tokenizer() -> Any:
     inner.pre_tokenizer = pre_tokenizers.Split("", "isolated")
     inner.decoder = decoders.Fuse()
     return transformers.PreTrainedTokenizerFast(
-        tokenizer_object=inner, pad_token="<pad>", eos_token="<eos>", unk_token="<unk>"
+        tokenizer_object=inner,
+        pad_token="<pad>",
+        eos_token="<eos>",
+        unk_token="<unk>",
+        model_input_names=["input_ids", "attention_mask"],
     )
 
 
@@ -57,7 +61,7 @@ def model(seed: int = 0, folder: Any = None) -> Any:
     if folder is None:
         return made
     made.save_pretrained(folder)
-    return transformers.LlamaForCausalLM.from_pretrained(folder)
+    return transformers.LlamaForCausalLM.from_pretrained(folder).double()
 
 
 @dataclass(frozen=True)
@@ -121,6 +125,8 @@ class Seen:
     texts: list[str]
     step: int
     advantages: torch.Tensor
+    passes: int = 0
+    """Micro-batches so far."""
     steps: list[torch.Tensor] = field(default_factory=list)
     """Row numbers of each optimizer step."""
     weights: list[dict[str, torch.Tensor]] = field(default_factory=list)
@@ -161,18 +167,19 @@ def recorder(base: type) -> type:
             loss = super()._compute_loss(model, inputs)
             if model.training:
                 now = self.history[-1]
-                if self._step % self.args.gradient_accumulation_steps == 0:
+                if now.passes % self.args.gradient_accumulation_steps == 0:
                     now.steps.append(inputs["guerdon_row"].clone())
                     now.weights.append({name: value.clone() for name, value in self.model.state_dict().items()})
                     now.losses.append(float(loss.detach()))
                 else:
                     now.steps[-1] = torch.cat([now.steps[-1], inputs["guerdon_row"]])
                     now.losses[-1] += float(loss.detach())
+                now.passes += 1
             return loss
 
         def training_step(self, *arguments, **options):
             out = super().training_step(*arguments, **options)
-            if self._step % self.args.gradient_accumulation_steps == 0:
+            if self.history[-1].passes % self.args.gradient_accumulation_steps == 0:
                 self.history[-1].gradients.append(
                     {name: p.grad.clone() for name, p in self.model.named_parameters() if p.grad is not None}
                 )

@@ -19,6 +19,7 @@ from guerdon.curricula.dynamic_sampling import DynamicSampling
 from guerdon.objective import Objective
 from guerdon.objectives.aggregation import SeqMeanTokenMean, SeqMeanTokenSum, TokenMean
 from guerdon.objectives.entropy import EntropyBonus
+from guerdon.objectives.group_bce import GroupBCE
 from guerdon.objectives.importance import ImportanceWeight
 from guerdon.objectives.kl import KLPenalty
 from guerdon.objectives.ppo_clip import PPOClip
@@ -132,6 +133,11 @@ WAYS = {
 @pytest.mark.parametrize("name", ["grpo_paper", "gspo", "dapo"])
 def test_so_it_is_however_trl_cuts_a_generation(name, way, tmp_path):
     compare(run(RECIPES[name], tmp_path, **WAYS[way]), RECIPES[name])
+
+
+def test_a_loss_over_whole_groups_takes_one_pass(tmp_path):
+    recipe = replace(GRPO, objective=Objective(GroupBCE()), advantage=())
+    compare(run(recipe, tmp_path, **WAYS["one_pass"]), recipe)
 
 
 def test_what_trl_masks_is_masked(tmp_path):

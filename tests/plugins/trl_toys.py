@@ -145,7 +145,7 @@ def recorder(base: type) -> type:
                 return output
             if not hasattr(self, "history"):
                 self.history: list[Seen] = []
-            batch = self._bridge.scored
+            batch = self.batch
             self.history.append(
                 Seen(
                     problems=list(batch["group.problem"]),
@@ -162,6 +162,10 @@ def recorder(base: type) -> type:
                 )
             )
             return output
+
+        def _log_generation(self, scored, kept):
+            self.batch, self.seen = scored, self._seen
+            super()._log_generation(scored, kept)
 
         def _compute_loss(self, model, inputs):
             loss = super()._compute_loss(model, inputs)
@@ -234,7 +238,8 @@ class Replayed:
         """In the shape that TRL was given; 0 where filtered out."""
         batch, out = self.batch, torch.zeros(seen.advantages.shape)
         if seen.advantages.dim() == 1:
-            out[batch["traj.number"]] = batch["traj.advantage"].float()
+            if "traj.advantage" in batch:
+                out[batch["traj.number"]] = batch["traj.advantage"].float()
             return out
         start = torch.tensor([len(ids) for ids in seen.prompts])[batch["token.number"]]
         out[batch["token.number"], batch["token.position"] - start] = batch["token.advantage"].float()

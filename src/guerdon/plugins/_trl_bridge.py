@@ -11,12 +11,15 @@ import copy
 import hashlib
 import inspect
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from guerdon import segment
 from guerdon.batch import Batch
+from guerdon.errors import GuerdonError
 from guerdon.metrics.basic import describe
 from guerdon.objective import call_with_state
 from guerdon.plugins._slots import Slots
@@ -32,6 +35,22 @@ ROW, LENGTH = "guerdon_row", "guerdon_length"
 Tensors = Mapping[str, Any]
 
 
+@dataclass
+class Scored:
+    """What TRL tells of a generation before it shuffles: the rows of this process, and all processes' rewards."""
+
+    inputs: Any
+    prompts: Any
+    completions: Any
+    completion_ids: Any
+    rewards: Tensor
+    """``[all rows, reward functions]``, NaN where unscored."""
+    prompt_ids: list[list[int]] | None
+    """Ids of the prompts, where this TRL tells them."""
+    done: tuple[Batch, Batch] | None = None
+    """The group work, when it is done."""
+
+
 class Bridge:
     """The recipe's side of a trainer of TRL."""
 
@@ -44,31 +63,59 @@ class Bridge:
         self.early = {name.partition(".")[2] for name in reads_before_update(recipe)}
         self.late = {name.partition(".")[2] for name in recipe.objective.reads}
         self.kept: dict[bool, Batch] = {}
-        self.scored: Batch | None = None
         self.windows: list[Batch] = []
         self.window_of_row: dict[int, int] = {}
 
     # The generation
 
-    def generation(self, output: dict[str, Any], seen: tuple[Any, ...], rewards: Tensor) -> tuple[Batch, Batch]:
+    def generation(self, output: dict[str, Any], seen: "Scored") -> tuple[Batch, Batch]:
         """Group work on a generation: the scored batch of all processes, and what the filters leave of it.
 
-        ``output`` is TRL's, of this process; ``seen`` what reward functions are given; ``rewards`` is ``[all rows, R]``.
+        ``output`` is TRL's, of this process. If TRL has asked for advantages before, the work is done already.
         """
-        trainer = self.trainer
+        lengths, device = [len(ids) for ids in seen.completion_ids], output["completion_ids"].device
+        first = self.trainer.accelerator.process_index * len(lengths)
+        output[LENGTH] = torch.tensor(lengths, device=device)
+        output[ROW] = torch.arange(first, first + len(lengths), device=device)
+        if seen.done is None:
+            pairs = zip(output["prompt_ids"], output["prompt_mask"], strict=True)
+            prompts = [ids[mask.bool()].tolist() for ids, mask in pairs]
+            left_out = (~output["completion_mask"].bool().any(1)).tolist()
+            columns = {name: values.cpu() for name, values in self._columns(output).items()}
+            seen.done = self._worked(seen, prompts, left_out, output.get("tool_mask"), columns)
+        return seen.done
+
+    def before_logs(self, seen: "Scored") -> Tensor | None:
+        """Advantages of all rows, one each, where TRL asks before it logs; None where they cannot be known yet."""
+        trainer, args = self.trainer, self.trainer.args
+        every = args.steps_per_generation * args.num_iterations
+        forward_needed = self.early or self.late & {"ref_logprob", "behavior_logprob", "old_entropy"}
+        if forward_needed or args.gradient_accumulation_steps % every or args.use_vllm or seen.prompt_ids is None:
+            return None
+        if getattr(trainer, "tools", None) or getattr(trainer, "rollout_func", None):
+            return None
+        ends = _ends(trainer)
+        masks = trainer.mask_truncated_completions
+        left_out = [masks and bool(ids) and ids[-1] not in ends for ids in seen.completion_ids]
+        seen.done = self._worked(seen, seen.prompt_ids, left_out, None, {})
+        return per_response(*seen.done)
+
+    def _worked(
+        self, seen: "Scored", prompts: list[list[int]], left_out: list[bool], tools: Tensor | None, columns: Tensors
+    ) -> tuple[Batch, Batch]:
+        trainer, state = self.trainer, self.trainer.state
         training = trainer.model.training
-        lengths = [len(ids) for ids in seen[3]]
-        first = trainer.accelerator.process_index * len(lengths)
-        output[LENGTH] = torch.tensor(lengths, device=output["completion_ids"].device)
-        output[ROW] = torch.arange(first, first + len(lengths), device=output["completion_ids"].device)
-        rows = _gathered(self._rows(output, seen))
-        samples = (
-            trainer.num_generations if training else getattr(trainer, "num_generations_eval", trainer.num_generations)
+        rows = _gathered(
+            [
+                self._row(seen, at, prompts[at], left_out[at], None if tools is None else tools[at], columns)
+                for at in range(len(prompts))
+            ]
         )
-        batch = pack(rows, samples, trainer.args.temperature)
-        names = {f"traj.reward/{name}": rewards[:, at].cpu() for at, name in enumerate(self.components) if name}
-        state = trainer.state
-        batch = batch.with_columns(names).with_run(
+        evaluated = getattr(trainer, "num_generations_eval", trainer.num_generations)
+        batch = pack(rows, trainer.num_generations if training else evaluated, trainer.args.temperature)
+        names = enumerate(self.components)
+        batch = batch.with_columns({f"traj.reward/{name}": seen.rewards[:, at].cpu() for at, name in names if name})
+        batch = batch.with_run(
             step=state.global_step,
             progress=state.global_step / max(state.max_steps, 1),
             task=self.recipe.task,
@@ -77,36 +124,27 @@ class Bridge:
         slots = self.slots if training else copy.deepcopy(self.slots)
         scored, kept = slots(batch, state.global_step)
         self.kept[training] = kept
-        self.scored = scored
         return scored, kept
 
-    def _rows(self, output: dict[str, Any], seen: tuple[Any, ...]) -> list[Row]:
-        inputs, prompts, completions, completion_ids = seen
-        columns = self._columns(output)
-        ends = _ends(self.trainer)
-        by_task = isinstance(self.recipe.task, ProblemTask) and "problem_id" in inputs[0]
-        rows = []
-        for at, ids in enumerate(completion_ids):
-            row = {name: value for name, value in inputs[at].items() if name not in ("prompt", "completion")}
-            sample = sample_of(prompts[at], completions[at], row, self.answer, by_task)
-            problem = problem_of(self.recipe.task if by_task else None, at, {**sample, "id": str(prompts[at])})
-            left_out = not bool(output["completion_mask"][at].any())
-            tools = output.get("tool_mask")
-            sampled = [True] * len(ids) if tools is None or left_out else tools[at, : len(ids)].bool().tolist()
-            rows.append(
-                Row(
-                    problem=problem,
-                    number=_number(row, problem),
-                    prompt_ids=output["prompt_ids"][at][output["prompt_mask"][at].bool()].tolist(),
-                    completion_ids=list(ids),
-                    sampled=sampled,
-                    response=response_text(completions[at]),
-                    truncated=bool(ids) and ids[-1] not in ends,
-                    excluded=left_out,
-                    columns={name: values[at, : len(ids)].cpu() for name, values in columns.items()},
-                )
-            )
-        return rows
+    def _row(
+        self, seen: "Scored", at: int, prompt_ids: list[int], left_out: bool, tools: Tensor | None, columns: Tensors
+    ) -> Row:
+        ids, given, prompt = seen.completion_ids[at], seen.inputs[at], seen.prompts[at]
+        by_task = isinstance(self.recipe.task, ProblemTask) and "problem_id" in given
+        row = {name: value for name, value in given.items() if name not in ("prompt", "completion")}
+        sample = sample_of(prompt, seen.completions[at], row, self.answer, by_task)
+        problem = problem_of(self.recipe.task if by_task else None, at, {**sample, "id": str(prompt)})
+        return Row(
+            problem=problem,
+            number=_number(row, problem),
+            prompt_ids=prompt_ids,
+            completion_ids=list(ids),
+            sampled=[True] * len(ids) if tools is None or left_out else tools[: len(ids)].bool().tolist(),
+            response=response_text(seen.completions[at]),
+            truncated=bool(ids) and ids[-1] not in _ends(self.trainer),
+            excluded=left_out,
+            columns={name: values[at, : len(ids)] for name, values in columns.items()},
+        )
 
     def _columns(self, output: dict[str, Any]) -> dict[str, Tensor]:
         """Columns of completion tokens that the recipe reads of other policies, ``[rows, width]``."""
@@ -175,6 +213,10 @@ class Bridge:
         else:
             window = self._prepared(self.kept[False], self.trainer.accelerator.gather(rows).cpu())
         logprob, entropy, extra = forward(self.trainer, model, inputs, entropy=True)
+        if "entropy" in self.late and logprob.requires_grad and not (entropy is not None and entropy.requires_grad):
+            raise GuerdonError(
+                "the recipe's loss reads action.entropy, and this TRL gives entropies without a gradient; use a newer TRL"
+            )
         part = window.select("traj", torch.isin(window["traj.row"], rows))
         columns = {"token.logprob": packed(logprob, rows, part)}
         if entropy is not None:
@@ -236,6 +278,22 @@ def divided_by(trainer: Any) -> float:
     if scaled is None:
         scaled = trainer.compute_loss_func is not None
     return 1 if scaled or not trainer.model.training else trainer.current_gradient_accumulation_steps
+
+
+def per_response(scored: Batch, kept: Batch) -> torch.Tensor:
+    """One advantage per response for the table, ``[traj]``: the mean over its trained tokens; 0 where filtered out."""
+    out = torch.zeros(scored.size("traj"))
+    if "action.advantage" not in kept:
+        return out * torch.nan
+    if "traj.advantage" in kept.columns and not any(
+        f"{level}.advantage" in kept.columns for level in ("token", "step")
+    ):
+        values = kept["traj.advantage"]
+    else:
+        where = kept["token.mask"] if "token.mask" in kept else None
+        values = kept.up(kept["token.advantage"], segment.mean, "token", "traj", where=where)
+    out[kept["traj.row"]] = values.float()
+    return out
 
 
 def _ends(trainer: Any) -> set[int]:

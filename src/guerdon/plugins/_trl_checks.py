@@ -232,7 +232,7 @@ def warnings(recipe: Recipe, args: Any, loss: str) -> Iterator[str]:
             yield "loss_type='vespo' weighs by the sign of the advantage, so its weights differ between tokens here"
     corrects = "action.behavior_logprob" in recipe.reads()
     if loss == "recipe" and args.use_vllm and not corrects:
-        yield "the recipe does not correct for the difference between vLLM and the trainer; add RolloutCorrection"
+        yield "the recipe does not mend the difference between vLLM and the trainer; add ImportanceWeight or RejectMismatch"
 
 
 def _have(names: Sequence[str]) -> str:

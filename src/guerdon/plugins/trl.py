@@ -19,15 +19,16 @@ from typing import Any
 
 import torch
 
-from guerdon import segment
 from guerdon.batch import Batch
 from guerdon.errors import GuerdonError
 from guerdon.plugins import _trl_checks as checks
 from guerdon.plugins._slots import Slots
-from guerdon.plugins._trl_bridge import ROW, Bridge
+from guerdon.plugins._trl_bridge import ROW, Bridge, per_response
+from guerdon.plugins._trl_bridge import Scored as Generation
 from guerdon.plugins._trl_rewards import dataset as dataset
 from guerdon.plugins._trl_rewards import functions_of
 from guerdon.plugins._trl_rewards import reward as reward
+from guerdon.plugins._trl_rows import padded
 from guerdon.recipe import Recipe
 from guerdon.rewards.function import ALWAYS, Function
 from guerdon.rewards.scored import Scored
@@ -91,28 +92,40 @@ class RecipeMixin:
         told += recipe.check()
         self.recipe, self.recipe_warnings, self.recipe_loss = recipe, told, loss
         self._bridge = Bridge(self, recipe, Slots(recipe, args.seed, log.warning), names, answer)
-        self._seen: tuple[Any, ...] | None = None
+        self._seen: Generation | None = None
+        self._prompt_ids: list[list[int]] | None = None
         self._fresh = False
         self._sums: dict[str, tuple[float, int]] = {}
         self._passes = 0
         for sentence in told:
             warnings.warn(sentence, stacklevel=2)
 
+    def _generate(self: Any, prompts: Any) -> Any:
+        generated = super()._generate(prompts)  # pyright: ignore
+        self._prompt_ids = generated[0]
+        return generated
+
     def _calculate_rewards(self: Any, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any) -> Any:
         rewards = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)  # pyright: ignore
-        self._seen = (inputs, prompts, completions, completion_ids_list, rewards)
+        self._seen = Generation(inputs, prompts, completions, completion_ids_list, rewards, self._prompt_ids)
         return rewards
+
+    def _transform_advantages(self: Any, advantages: Any) -> Any:
+        """TRL's own hook, in versions that have it: called before advantages are logged and cut into processes."""
+        assert self._seen is not None
+        ours = self._bridge.before_logs(self._seen)
+        return advantages if ours is None else ours.to(advantages)
 
     def _generate_and_score_completions(self: Any, inputs: Any) -> dict[str, Any]:
         output = super()._generate_and_score_completions(inputs)  # pyright: ignore
         assert self._seen is not None
-        *seen, rewards = self._seen
-        scored, kept = self._bridge.generation(output, tuple(seen), rewards)
+        scored, kept = self._bridge.generation(output, self._seen)
         output["advantages"] = self._bridge.local_advantages(kept, output)
-        self._fresh, self._seen = True, None
+        self._fresh = True
         if self.recipe_loss == "trl":
             self._mask_for_trl(kept, output)
         self._log_generation(scored, kept)
+        self._seen = None
         return output
 
     def _prepare_inputs(self: Any, generation_batch: Any) -> Any:
@@ -127,15 +140,16 @@ class RecipeMixin:
             return super()._compute_loss(model, inputs)  # pyright: ignore
         loss, metrics = self._bridge.loss(model, inputs)
         mode = "train" if self.model.training else "eval"
+        sums = self._sums if mode == "train" else {}
         for name, (total, rows) in metrics.items():
-            before = self._sums.get(name, (0.0, 0))
-            self._sums[name] = (before[0] + total, before[1] + rows)
-        self._passes += 1
+            before = sums.get(name, (0.0, 0))
+            sums[name] = (before[0] + total, before[1] + rows)
+        self._passes += mode == "train"
         if mode == "eval" or self._passes % self.args.gradient_accumulation_steps == 0:
-            for name, sums in self._sums.items():
-                total, rows = self.accelerator.reduce(torch.tensor(sums, device=loss.device)).tolist()
+            for name, pair in sorted(sums.items()):
+                total, rows = self.accelerator.reduce(torch.tensor(pair, device=loss.device)).tolist()
                 self._metrics[mode][name].append(total / max(rows, 1))
-            self._sums = {}
+            sums.clear()
         return loss
 
     def _mask_for_trl(self: Any, kept: Batch, output: dict[str, Any]) -> None:
@@ -146,8 +160,6 @@ class RecipeMixin:
             {"token.given": kept["token.mask"].float() if "token.mask" in kept else 1.0 + 0.0 * kept["token.at"]}
         )
         everything = len(output[ROW]) * self.accelerator.num_processes
-        from guerdon.plugins._trl_rows import padded
-
         local = padded(masked, "given", everything, output["completion_ids"].shape[1])[output[ROW].cpu()]
         mask = local.to(output["completion_mask"].device).to(output["completion_mask"].dtype)
         output["tool_mask"] = mask
@@ -168,11 +180,10 @@ class RecipeMixin:
         for name, value in own.items():
             metrics[name][-1:] = [value]
         for name in scored.names("traj", "reward/"):
-            values = scored[f"traj.{name}"].float()
-            known, called = values[values.isfinite()], name.removeprefix("reward/")
-            metrics[f"rewards/{called}/mean"][-1:] = []
-            metrics[f"rewards/{called}/mean"].append(float(known.mean()) if len(known) else torch.nan)
+            called, values = name.removeprefix("reward/"), scored[f"traj.{name}"].float()
             if called not in self.reward_func_names:
+                known = values[values.isfinite()]
+                metrics[f"rewards/{called}/mean"].append(float(known.mean()) if len(known) else torch.nan)
                 metrics[f"rewards/{called}/std"].append(float(known.std()) if len(known) > 1 else torch.nan)
                 self._logs["rewards"][called].extend(values.tolist())
         for name, value in numbers.items():
@@ -182,7 +193,7 @@ class RecipeMixin:
             for kind in ("mean", "std"):
                 metrics.pop(f"rewards/{no_reward.__name__}/{kind}", None)
             self._logs["rewards"].pop(no_reward.__name__, None)
-        _replace_last(self._logs["advantages"], _per_response(scored, kept).tolist())
+        _replace_last(self._logs["advantages"], per_response(scored, kept).tolist())
 
     def _save_checkpoint(self: Any, model: Any, trial: Any) -> None:
         super()._save_checkpoint(model, trial)  # pyright: ignore
@@ -210,22 +221,6 @@ def _split_rewards(recipe: Recipe, answer: str | None, functions: bool) -> tuple
         (rules if single else rest).append(piece)
     made = [function for piece in rules for function in functions_of(piece, answer, recipe.task)]
     return replace(recipe, rewards=tuple(rest)), made
-
-
-def _per_response(scored: Batch, kept: Batch) -> torch.Tensor:
-    """One advantage per response for the table, ``[traj]``: the mean over its trained tokens; 0 where filtered out."""
-    out = torch.zeros(scored.size("traj"))
-    if "action.advantage" not in kept:
-        return out * torch.nan
-    if "traj.advantage" in kept.columns and not any(
-        f"{level}.advantage" in kept.columns for level in ("token", "step")
-    ):
-        values = kept["traj.advantage"]
-    else:
-        where = kept["token.mask"] if "token.mask" in kept else None
-        values = kept.up(kept["token.advantage"], segment.mean, "token", "traj", where=where)
-    out[kept["traj.row"]] = values.float()
-    return out
 
 
 def _replace_last(entries: Any, values: list[float]) -> None:

@@ -38,6 +38,7 @@ EXTRAS = {
     "langdetect": "text",
     "tensorboard": "tensorboard",
     "wandb": "wandb",
+    "trl": "trl",
 }
 """Optional import -> the extra that installs it."""
 

@@ -1,0 +1,1 @@
+"""Guerdon's pieces inside of other trainers; each module needs the library it is named after."""

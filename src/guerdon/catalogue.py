@@ -36,6 +36,8 @@ EXTRAS = {
     "math_verify": "math",
     "sqlglot": "sql",
     "langdetect": "text",
+    "verl": "verl",
+    "verifiers": "verifiers",
 }
 """Optional import -> the extra that installs it."""
 

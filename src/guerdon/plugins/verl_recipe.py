@@ -1,0 +1,178 @@
+"""What of a recipe runs inside verl before the update: rewards from batches, shaping, filters, credit, advantage.
+
+Idea
+    verl samples and scores; from its scores on, the slots run in the order of guerdon's own loop, on the same pieces.
+    Nothing is left out in silence: a piece that reads what verl does not give is refused with a sentence.
+Reads
+    A batch of ``verl_batch.py``. The components that ``Recipe.rewards`` writes are those that verl's reward function
+    returns under their names; where the recipe has one component, verl's score is it. A reward piece that reads only
+    what is there (tokens, log-probs) runs here.
+Deviations
+    What filters drop gets advantage 0, and its mask where the trainer seam can write it; refilling is verl's
+    (``algorithm.filter_groups``). States of pieces live in the process and are not in verl's checkpoints.
+"""
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from guerdon.batch import Batch
+from guerdon.errors import GuerdonError
+from guerdon.objective import call_with_state
+from guerdon.objectives.aggregation import trained
+from guerdon.piece import Piece
+from guerdon.plugins.verl_batch import CELL, unpack, unpack_rows
+from guerdon.recipe import Recipe
+
+SCORE = "correct"
+"""Component that verl's score is where the recipe names none."""
+SLOTS = ("rewards", "shaping", "credit", "advantage")
+OF_REWARDS = "traj.reward/"
+
+
+def recipe_of(text: str) -> Recipe:
+    """``grpo``, ``grpo:verl`` (a composition), or a file saved by ``Recipe.save``.
+
+    ``grpo`` alone is the composition ``verl`` where the paper has one, so that verl's users get verl's numbers.
+
+    Raises:
+        GuerdonError: if there is no such paper, composition or file.
+    """
+    from guerdon.catalogue import load_paper
+    from guerdon.specs import find_recipe
+
+    if text.endswith(".json") or Path(text).is_file():
+        return find_recipe(text)
+    name, _, variant = text.partition(":")
+    if not variant and "verl" in load_paper(name).compositions:
+        variant = "verl"
+    return find_recipe(name, variant or None)
+
+
+def components(recipe: Recipe) -> list[str]:
+    """Names of the reward components that a recipe's reward pieces write."""
+    written = [name for piece in recipe.rewards for name in piece.writes]
+    return list(dict.fromkeys(name.removeprefix(OF_REWARDS) for name in written if name.startswith(OF_REWARDS)))
+
+
+class Advantages:
+    """A recipe's way from rewards to advantages, with the states of its pieces."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+        self.calls = 0
+        self.states = {
+            f"{slot}.{number}": piece.init_state()
+            for slot in (*SLOTS, "filters")
+            for number, piece in enumerate(getattr(recipe, slot))
+        }
+
+    @property
+    def single(self) -> str | None:
+        """The component that verl's score is; None where the recipe has several."""
+        names = components(self.recipe)
+        return names[0] if len(names) == 1 else None if names else SCORE
+
+    def __call__(self, batch: Batch, hint: str = "", **facts: Any) -> Batch:
+        """The batch with ``action.advantage``, without the rows that filters dropped.
+
+        Args:
+            batch: with ``traj.reward``, or its components, and whatever else the pieces read.
+            hint: what to do where a piece reads something that is not there.
+            facts: of the run; ``step`` counts the calls unless given.
+
+        Raises:
+            GuerdonError: if a piece cannot run on what verl gives.
+        """
+        batch = batch.with_run(**{"step": self.calls, **facts})
+        self.calls += 1
+        batch = self._rewards(batch, hint)
+        batch = self._slot(batch, "shaping", hint)
+        for number, piece in enumerate(self.recipe.filters):
+            self._check(f"filters.{number}", piece, batch, hint)
+            keep = call_with_state(piece, batch, state=self.states[f"filters.{number}"])
+            batch = batch.select(piece.level, keep)
+        for slot in ("credit", "advantage"):
+            batch = self._slot(batch, slot, hint)
+        if "action.advantage" not in batch:
+            raise GuerdonError("the recipe must write an advantage, got none; put a piece of advantages/ into it")
+        return batch
+
+    def _rewards(self, batch: Batch, hint: str) -> Batch:
+        for number, piece in enumerate(self.recipe.rewards):
+            wanted = [name for name in piece.writes if name.startswith(OF_REWARDS) and not name.endswith("*")]
+            if all(name in batch for name in wanted):
+                continue
+            place = f"rewards.{number}"
+            self._check(place, piece, batch, hint or f"let the reward function return {_keys(wanted)} beside its score")
+            batch = batch.with_columns(call_with_state(piece, batch, state=self.states[place]))
+        return batch
+
+    def _slot(self, batch: Batch, slot: str, hint: str) -> Batch:
+        for number, piece in enumerate(getattr(self.recipe, slot)):
+            place = f"{slot}.{number}"
+            self._check(place, piece, batch, hint)
+            batch = batch.with_columns(call_with_state(piece, batch, state=self.states[place]))
+        return batch
+
+    def _check(self, place: str, piece: Piece, batch: Batch, hint: str) -> None:
+        if missing := [name for name in piece.reads if not name.endswith("*") and name not in batch]:
+            raise GuerdonError(
+                f"{place} ({type(piece).__name__}) reads {', '.join(missing)}, which verl does not give here"
+                f"{'; ' + hint if hint else ''}"
+            )
+
+
+def _keys(columns: Collection[str]) -> str:
+    return ", ".join(repr(name.removeprefix(OF_REWARDS)) for name in columns)
+
+
+def dense(batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+    """Advantages, returns and the mask of the trained tokens, each ``[rows, positions]`` as verl has them."""
+    advantage = batch["action.advantage"]
+    returns = batch["action.return"] if "action.return" in batch else advantage
+    return (
+        unpack(batch, advantage.float()),
+        unpack(batch, returns.float()),
+        unpack(batch, trained(batch).long()),
+    )
+
+
+def over_sessions(batch: Batch, final: Sequence[int], mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """As ``dense``, for sessions of several outputs of which the batch holds the last: the others get its advantage.
+
+    Args:
+        batch: one trajectory per session.
+        final: for each row of verl, the row that is the last output of its session.
+        mask: ``[rows, positions]`` of all outputs.
+
+    Raises:
+        GuerdonError: if the advantage differs between the tokens of an output that stands for others.
+    """
+    advantage, returns, kept = dense(batch)
+    stands_for = torch.tensor(final, device=mask.device)
+    others = (stands_for != torch.arange(len(final), device=mask.device)).nonzero()[:, 0]
+    if not len(others):
+        return advantage, returns, kept
+    index, size = batch.index("action", "traj"), batch.size("traj")
+    values = batch["action.advantage"].float()
+    low, high = (
+        values.new_zeros(size).scatter_reduce(0, index, values, how, include_self=False) for how in ("amin", "amax")
+    )
+    spans = unpack_rows(batch, high - low)[stands_for[others]]
+    if bool((spans > 1e-6).any()):
+        raise GuerdonError(
+            "an agent loop gave several outputs for one session, and the recipe's advantage differs from token to "
+            "token, so it cannot stand for the earlier outputs; let the loop return one output, or use an advantage "
+            "per response"
+        )
+    used = unpack_rows(batch, torch.ones(size, device=mask.device))[stands_for[others]]
+    level = unpack_rows(batch, low)[stands_for[others]][:, None] * mask[others]
+    advantage[others], returns[others], kept[others] = level, level, mask[others].long() * used[:, None].long()
+    return advantage, returns, kept
+
+
+__all__ = ["CELL", "Advantages", "components", "dense", "over_sessions", "recipe_of"]

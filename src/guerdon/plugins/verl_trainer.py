@@ -34,6 +34,11 @@ def infos_of(data: Any, rows: int) -> list[dict[str, Any]]:
     return [(item.get("reward_extra_info") or {}) if isinstance(item, dict) else {} for item in items]
 
 
+def jagged(values: torch.Tensor) -> torch.Tensor:
+    """Rows of equal length come as a plain tensor."""
+    return values if values.is_nested else torch.nested.as_nested_tensor(list(values.unbind()), layout=torch.jagged)
+
+
 class Seam:
     """Mixin for a trainer of verl."""
 
@@ -50,7 +55,7 @@ class Seam:
         steps = getattr(self, "total_training_steps", None)
         step = int(getattr(self, "global_steps", 0))
         facts = {"step": step, **({"progress": min(step / steps, 1.0)} if steps else {})}
-        fields = {name: data[name] for name in FIELDS[1:] if name in data.keys()}  # noqa: SIM118
+        fields = {name: jagged(data[name]) for name in FIELDS[1:] if name in data.keys()}  # noqa: SIM118
         with given(Extra(batch.keys, fields, infos_of(data, len(batch.keys)), facts)) as extra:
             batch = super()._compute_advantage(batch, metrics)  # pyright: ignore[reportAttributeAccessIssue]
         if extra.mask is None:
@@ -63,7 +68,7 @@ class Seam:
     def _put_mask(self: Any, batch: Any, trained: torch.Tensor, metrics: dict[str, Any]) -> Any:
         """Write the mask back where the recipe trains fewer tokens than verl would."""
         stored = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=["response_mask"])
-        before = stored["response_mask"]
+        before = jagged(stored["response_mask"])
         lengths = before.offsets().diff().tolist()
         rows = [trained[row, :length].to(before.dtype) for row, length in enumerate(lengths)]
         lost = int(before.values().sum()) - sum(int(row.sum()) for row in rows)

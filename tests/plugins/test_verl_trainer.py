@@ -145,7 +145,7 @@ def test_turns_are_steps(monkeypatch):
     step(recipe(pieces.Standardize()), queue, monkeypatch)
     batch = seen["batch"]
     assert batch.index("step", "traj").tolist() == [0, 0, 1, 2, 3, 3]  # u0: rows 0 and 2, then u1: rows 1 and 3
-    assert [ids.tolist() for ids in batch["traj.input_ids"]][0] == [5, 6, 0, 1, 2, 3]
+    assert batch["traj.input_ids"][0].tolist() == [5, 6, 0, 1, 2, 3]
     assert batch["run.step"] == 3 and batch["run.progress"] == 0.25
 
 
@@ -160,7 +160,7 @@ def test_what_the_recipe_masks_is_masked_and_not_counted(monkeypatch):
 
 
 def test_an_estimator_of_verl_under_the_seam_is_refused(monkeypatch):
-    with pytest.raises(GuerdonError, match="needs algorithm.adv_estimator=guerdon or guerdon/PAPER, got 'rloo'"):
+    with pytest.raises(GuerdonError, match=r"needs algorithm.adv_estimator=guerdon or guerdon/PAPER, got 'rloo'"):
         step(recipe(pieces.Standardize()), Queue(rows()), monkeypatch, estimator="rloo")
 
 
@@ -168,4 +168,3 @@ def test_an_unscored_row_has_no_advantage(monkeypatch):
     queue = Queue(rows(unscored=[0.0, 0.0, 1.0, 0.0]))
     step(recipe(pieces.Standardize(scale="none")), queue, monkeypatch)
     assert [row[0] for row in stored(queue, "advantages")] == [0.0, -0.5, 0.0, 0.5]
-

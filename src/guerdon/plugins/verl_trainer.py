@@ -34,7 +34,7 @@ def infos_of(data: Any, rows: int) -> list[dict[str, Any]]:
     return [(item.get("reward_extra_info") or {}) if isinstance(item, dict) else {} for item in items]
 
 
-def jagged(values: torch.Tensor) -> torch.Tensor:
+def jagged(values: torch.Tensor) -> Any:
     """Rows of equal length come as a plain tensor."""
     return values if values.is_nested else torch.nested.as_nested_tensor(list(values.unbind()), layout=torch.jagged)
 

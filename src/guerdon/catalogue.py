@@ -36,6 +36,7 @@ EXTRAS = {
     "math_verify": "math",
     "sqlglot": "sql",
     "langdetect": "text",
+    "trl": "trl",
     "verl": "verl",
     "verifiers": "verifiers",
 }

@@ -1,1 +1,1 @@
-"""guerdon's pieces inside of other trainers and around other libraries' environments; nothing here is imported by them."""
+"""guerdon's pieces inside of other trainers, and other libraries' environments in guerdon; each module needs its library."""

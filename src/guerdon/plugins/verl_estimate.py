@@ -84,7 +84,7 @@ def estimate(
         batch = with_rewards(batch, token_level_rewards, advantages.single)
         if reward_baselines is not None:
             batch = batch.with_columns({"traj.reward_baseline": reward_baselines[batch[ROW]]})
-        return dense(advantages(batch, hint=SEAM))[:2]
+        return dense(advantages.advantages(batch, hint=SEAM))[:2]
 
 
 def _with_extra(
@@ -99,7 +99,7 @@ def _with_extra(
     batch = _unscored(batch, extra.infos)
     rows = torch.tensor(final, device=mask.device)
     batch = batch.select("traj", (rows == torch.arange(len(rows), device=mask.device))[batch[ROW]])
-    done = advantages(batch, hint="", **extra.facts)
+    done = advantages.advantages(batch, hint="", **extra.facts)
     advantage, returns, extra.mask = over_sessions(done, final, mask)
     return advantage, returns
 

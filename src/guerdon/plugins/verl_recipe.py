@@ -12,6 +12,7 @@ Deviations
     (``algorithm.filter_groups``). States of pieces live in the process and are not in verl's checkpoints.
 """
 
+import logging
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,14 +24,14 @@ from guerdon.batch import Batch
 from guerdon.errors import GuerdonError
 from guerdon.objective import call_with_state
 from guerdon.objectives.aggregation import trained
-from guerdon.piece import Piece
+from guerdon.plugins._slots import Slots
 from guerdon.plugins.verl_batch import CELL, unpack, unpack_rows
 from guerdon.recipe import Recipe
 
 SCORE = "correct"
 """Component that verl's score is where the recipe names none."""
-SLOTS = ("rewards", "shaping", "credit", "advantage")
 OF_REWARDS = "traj.reward/"
+log = logging.getLogger("guerdon")
 
 
 def recipe_of(text: str) -> Recipe:
@@ -55,20 +56,16 @@ def recipe_of(text: str) -> Recipe:
 def components(recipe: Recipe) -> list[str]:
     """Names of the reward components that a recipe's reward pieces write."""
     written = [name for piece in recipe.rewards for name in piece.writes]
-    return list(dict.fromkeys(name.removeprefix(OF_REWARDS) for name in written if name.startswith(OF_REWARDS)))
+    named = [name for name in written if name.startswith(OF_REWARDS) and not name.endswith("*")]
+    return list(dict.fromkeys(name.removeprefix(OF_REWARDS) for name in named))
 
 
-class Advantages:
+class Advantages(Slots):
     """A recipe's way from rewards to advantages, with the states of its pieces."""
 
     def __init__(self, recipe: Recipe) -> None:
-        self.recipe = recipe
-        self.calls = 0
-        self.states = {
-            f"{slot}.{number}": piece.init_state()
-            for slot in (*SLOTS, "filters")
-            for number, piece in enumerate(getattr(recipe, slot))
-        }
+        super().__init__(recipe, seed=0, notice=log.warning)
+        self.calls, self.hint = 0, ""
 
     @property
     def single(self) -> str | None:
@@ -76,7 +73,7 @@ class Advantages:
         names = components(self.recipe)
         return names[0] if len(names) == 1 else None if names else SCORE
 
-    def __call__(self, batch: Batch, hint: str = "", **facts: Any) -> Batch:
+    def advantages(self, batch: Batch, hint: str = "", **facts: Any) -> Batch:
         """The batch with ``action.advantage``, without the rows that filters dropped.
 
         Args:
@@ -87,43 +84,32 @@ class Advantages:
         Raises:
             GuerdonError: if a piece cannot run on what verl gives.
         """
+        self.hint = hint
         batch = batch.with_run(**{"step": self.calls, **facts})
         self.calls += 1
-        batch = self._rewards(batch, hint)
-        batch = self._slot(batch, "shaping", hint)
-        for number, piece in enumerate(self.recipe.filters):
-            self._check(f"filters.{number}", piece, batch, hint)
-            keep = call_with_state(piece, batch, state=self.states[f"filters.{number}"])
-            batch = batch.select(piece.level, keep)
-        for slot in ("credit", "advantage"):
-            batch = self._slot(batch, slot, hint)
-        if "action.advantage" not in batch:
+        _, kept = self(batch, int(batch["run.step"]))
+        if "action.advantage" not in kept:
             raise GuerdonError("the recipe must write an advantage, got none; put a piece of advantages/ into it")
-        return batch
+        return kept
 
-    def _rewards(self, batch: Batch, hint: str) -> Batch:
-        for number, piece in enumerate(self.recipe.rewards):
-            wanted = [name for name in piece.writes if name.startswith(OF_REWARDS) and not name.endswith("*")]
-            if all(name in batch for name in wanted):
-                continue
-            place = f"rewards.{number}"
-            self._check(place, piece, batch, hint or f"let the reward function return {_keys(wanted)} beside its score")
-            batch = batch.with_columns(call_with_state(piece, batch, state=self.states[place]))
-        return batch
-
-    def _slot(self, batch: Batch, slot: str, hint: str) -> Batch:
+    def _apply(self, slot: str, batch: Batch) -> Batch:
         for number, piece in enumerate(getattr(self.recipe, slot)):
-            place = f"{slot}.{number}"
-            self._check(place, piece, batch, hint)
-            batch = batch.with_columns(call_with_state(piece, batch, state=self.states[place]))
+            place, hint = f"{slot}.{number}", self.hint
+            if slot == "rewards":
+                wanted = [name for name in piece.writes if name.startswith(OF_REWARDS) and not name.endswith("*")]
+                if all(name in batch for name in wanted):
+                    continue
+                hint = hint or f"let the reward function return {_keys(wanted)} beside its score"
+            if missing := [name for name in piece.reads if not name.endswith("*") and name not in batch]:
+                raise GuerdonError(
+                    f"{place} ({type(piece).__name__}) reads {', '.join(missing)}, which verl does not give here"
+                    f"{'; ' + hint if hint else ''}"
+                )
+            batch = batch.with_columns(call_with_state(piece, batch, state=self.by_place().get(place)))
+            if place not in self.remarked and (remark := piece.remark(batch)):
+                self.remarked.add(place)
+                self.notice(f"{place} ({type(piece).__name__}) {remark}")
         return batch
-
-    def _check(self, place: str, piece: Piece, batch: Batch, hint: str) -> None:
-        if missing := [name for name in piece.reads if not name.endswith("*") and name not in batch]:
-            raise GuerdonError(
-                f"{place} ({type(piece).__name__}) reads {', '.join(missing)}, which verl does not give here"
-                f"{'; ' + hint if hint else ''}"
-            )
 
 
 def _keys(columns: Collection[str]) -> str:

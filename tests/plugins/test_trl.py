@@ -1,0 +1,147 @@
+"""Recipes inside TRL against guerdon's own loop on the same generations: advantages, losses, gradients."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+import torch
+
+pytest.importorskip("trl", reason="needs TRL: pip install 'guerdon[trl]'")
+
+import trl_toys as toys
+
+from guerdon.advantages.running import RunningStandardize
+from guerdon.advantages.standardize import Standardize
+from guerdon.catalogue import load_paper
+from guerdon.credit.entropy_clip import EntropyClip
+from guerdon.credit.log_entropy import LogEntropy
+from guerdon.curricula.dynamic_sampling import DynamicSampling
+from guerdon.objective import Objective
+from guerdon.objectives.aggregation import SeqMeanTokenMean, SeqMeanTokenSum, TokenMean
+from guerdon.objectives.entropy import EntropyBonus
+from guerdon.objectives.group_bce import GroupBCE
+from guerdon.objectives.importance import ImportanceWeight
+from guerdon.objectives.kl import KLPenalty
+from guerdon.objectives.ppo_clip import PPOClip
+from guerdon.objectives.row_weight import MaskWhere
+from guerdon.plugins import trl as plugin
+from guerdon.recipe import Recipe
+from guerdon.rewards.guard import Guard
+from guerdon.rewards.verifier import Verifier
+from guerdon.shaping.overlong import OverlongPenalty
+from guerdon.shaping.weighted_sum import WeightedSum
+
+# TRL and transformers warn each other's callers; which warnings are ours is tested in test_trl_checks.py.
+pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning", "ignore::UserWarning")
+
+VERIFIER = Verifier(guard=Guard(isolate=False))
+GRPO = Recipe(Objective(PPOClip(), TokenMean()), task=toys.Sums(), rewards=(VERIFIER,), advantage=(Standardize(),))
+
+
+def of(paper: str, composition: str, **changes: Any) -> Recipe:
+    """A paper's recipe on the toy task, its rule called in this process."""
+    recipe = load_paper(paper).compositions[composition]
+    return replace(recipe, **{"task": toys.Sums(), "rewards": (VERIFIER, *recipe.rewards[1:]), **changes})
+
+
+@dataclass(frozen=True)
+class Silent(toys.Sums):
+    """Problems of which every second one cannot be scored at all."""
+
+    def score(self, problem, response):
+        return None if problem.id % 2 else super().score(problem, response)
+
+
+RECIPES = {
+    "grpo": GRPO,
+    "grpo_paper": of("grpo", "paper"),
+    "grpo_normalize_then_sum": of("grpo", "trl_normalize_then_sum"),
+    "dr_grpo": of("dr_grpo", "trl"),
+    "dapo": of(
+        "dapo",
+        "verl",
+        rewards=(replace(VERIFIER, name="correct"), OverlongPenalty(8, 4)),
+        filters=(DynamicSampling("traj.reward/correct"),),
+    ),
+    "dapo_masked": of("dapo", "trl"),
+    "rloo": of("rloo", "verl"),
+    "rloo_one_action": of("rloo", "trl"),
+    "gspo": of("gspo", "trl"),
+    "reinforce_pp": of("reinforce_pp", "verl"),
+    "entropy_clip": replace(
+        GRPO,
+        credit=(LogEntropy(), EntropyClip()),
+        objective=Objective(
+            PPOClip("action.clip_low", "action.clip_high", dual_clip=None),
+            SeqMeanTokenMean(),
+            regularizers=(EntropyBonus(0.01), KLPenalty(0.1)),
+        ),
+    ),
+    "several_rewards": replace(
+        GRPO,
+        rewards=(VERIFIER, OverlongPenalty(8, 6)),
+        shaping=(WeightedSum({"correct": 2.0, "overlong": 0.5}),),
+        advantage=(Standardize(center="leave_one_out", scale="none"), MaskWhere("traj.truncated")),
+        objective=Objective(PPOClip(ratio="sequence_token"), SeqMeanTokenSum(), weights=(ImportanceWeight(),)),
+    ),
+    "running": replace(GRPO, advantage=(RunningStandardize(size=4, min_count=2),)),
+    "silent_groups": replace(GRPO, task=Silent()),
+}
+
+
+def run(recipe: Recipe, folder: Any, loss: str = "recipe", **changes: Any) -> Any:
+    trainer = toys.recorder(plugin.RecipeTrainer)(
+        model=toys.model(folder=folder / "model"),
+        recipe=recipe,
+        loss=loss,
+        args=toys.arguments(folder, **changes),
+        train_dataset=plugin.dataset(recipe.task or toys.Sums()),
+        processing_class=toys.tokenizer(),
+    )
+    trainer.train()
+    return trainer
+
+
+def compare(trainer: Any, recipe: Recipe) -> None:
+    """TRL's run and guerdon's loop on it agree to 1e-6; gradients above 1 relative to the largest of them."""
+    own = toys.own_loop(recipe, trainer.history, trainer.args, toys.model())
+    for seen, mine in zip(trainer.history, own, strict=True):
+        torch.testing.assert_close(seen.advantages, mine.advantages(seen), atol=1e-6, rtol=0, check_dtype=False)
+        assert seen.losses == pytest.approx(mine.losses, abs=1e-6)
+        assert len(seen.gradients) == len(mine.gradients) == len(seen.steps)
+        for there, here in zip(seen.gradients, mine.gradients, strict=True):
+            size = max(1.0, *(float(gradient.abs().max()) for gradient in here.values()))
+            torch.testing.assert_close(there, here, atol=1e-6 * size, rtol=0)
+    assert any(float(gradient.abs().max()) > 1e-3 for seen in own for gradient in seen.gradients[0].values())
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_is_the_same_inside_trl_and_in_its_own_loop(name, tmp_path):
+    compare(run(RECIPES[name], tmp_path), RECIPES[name])
+
+
+WAYS = {
+    "one_pass": {"per_device_train_batch_size": 12, "gradient_accumulation_steps": 1, "steps_per_generation": 1},
+    "accumulated": {"per_device_train_batch_size": 2, "gradient_accumulation_steps": 6, "steps_per_generation": 6},
+    "twice": {"num_iterations": 2},
+    "four_steps": {"gradient_accumulation_steps": 1},
+    "warm": {"temperature": 0.7},
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("name", ["grpo_paper", "gspo", "dapo"])
+def test_so_it_is_however_trl_cuts_a_generation(name, way, tmp_path):
+    compare(run(RECIPES[name], tmp_path, **WAYS[way]), RECIPES[name])
+
+
+def test_a_loss_over_whole_groups_takes_one_pass(tmp_path):
+    recipe = replace(GRPO, objective=Objective(GroupBCE()), advantage=())
+    compare(run(recipe, tmp_path, **WAYS["one_pass"]), recipe)
+
+
+def test_what_trl_masks_is_masked(tmp_path):
+    recipe = replace(GRPO, advantage=(Standardize(), MaskWhere("traj.truncated")))
+    trainer = run(GRPO, tmp_path, mask_truncated_completions=True)
+    compare(trainer, recipe)
+    assert any(ids[-1] != 1 for seen in trainer.history for ids in seen.completions)

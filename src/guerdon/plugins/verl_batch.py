@@ -63,12 +63,13 @@ def pack(response_mask: Tensor, uid: Any = None, fields: Mapping[str, Tensor] | 
     rows, width = mask.shape
     group = groups_of(uid, rows).to(mask.device)
     order = torch.argsort(group, stable=True)
-    mask = mask[order]
-    traj, place = mask.nonzero(as_tuple=True)
-    cell = order[traj] * width + place
-    before = torch.zeros_like(mask)
-    before[:, 1:] = mask[:, :-1]
-    opens = (mask & ~before)[traj, place]
+    mask = mask.index_select(0, order)
+    flat = mask.reshape(-1).nonzero()[:, 0]
+    traj = torch.arange(rows, device=mask.device).repeat_interleave(mask.sum(1))
+    place = flat - traj * width
+    cell = order.index_select(0, traj) * width + place
+    opens = torch.ones_like(flat, dtype=torch.bool)
+    opens[1:] = (flat.diff() != 1) | (traj.diff() != 0)
     batch = Batch.build(
         {CELL: cell, ROW: order, "token.place": place},
         step_of_token=opens.cumsum(0) - 1,
@@ -94,21 +95,25 @@ def unpack_rows(batch: Batch, values: Tensor) -> Tensor:
 
 def with_rewards(batch: Batch, token_level_rewards: Tensor, name: str | None = "correct") -> Batch:
     """Add ``token.reward``, ``traj.reward`` (its sum, all positions counted) and ``traj.reward/<name>``, the same."""
-    rewards = padded(token_level_rewards).float()
+    rewards = padded(token_level_rewards)
     rows, width = batch["run.shape"]
     if rewards.shape != (rows, width):
         raise GuerdonError(
             f"token_level_rewards must have the shape of response_mask {(rows, width)}, got {rewards.shape}"
         )
-    total = rewards.sum(1)[batch[ROW]]
+    total = rewards.float().sum(1)[batch[ROW]]
     placed = torch.zeros(batch.size("token"), device=rewards.device)
-    if batch.size("token"):
-        sampled = torch.zeros(rows * width, dtype=torch.int64, device=rewards.device)
-        sampled[batch[CELL]] = 1
-        earlier = (sampled.reshape(rows, width).cumsum(1) - 1).clamp(min=0)[batch[ROW]]
-        count = torch.bincount(batch.index("token", "traj"), minlength=batch.size("traj"))
-        at = (earlier + (count.cumsum(0) - count)[:, None])[count > 0]
-        placed = placed.index_add(0, at.reshape(-1), rewards[batch[ROW]][count > 0].reshape(-1))
+    place_of = torch.empty_like(batch[ROW]).index_copy(0, batch[ROW], torch.arange(rows, device=rewards.device))
+    row, place = rewards.nonzero(as_tuple=True)
+    traj = batch.index("token", "traj")
+    count = torch.bincount(traj, minlength=rows)
+    where = count[place_of[row]] > 0
+    row, place = row[where], place[where]
+    own = place_of[row]
+    # Token rows are sorted by trajectory and position: the last one at or before, but not one of the trajectory before.
+    keys, first = traj * width + batch["token.place"], (count.cumsum(0) - count)[own]
+    at = (torch.searchsorted(keys, own * width + place, right=True) - 1).maximum(first)
+    placed = placed.index_add(0, at, rewards[row, place].float())
     named = {} if name is None else {f"traj.reward/{name}": total}
     return batch.with_columns({"token.reward": placed, "traj.reward": total, **named})
 

@@ -84,7 +84,7 @@ def estimate(
         batch = with_rewards(batch, token_level_rewards, advantages.single)
         if reward_baselines is not None:
             batch = batch.with_columns({"traj.reward_baseline": reward_baselines[batch[ROW]]})
-        return dense(advantages.advantages(batch, hint=SEAM))[:2]
+        return dense(advantages.advantages(batch, hint=SEAM))
 
 
 def _with_extra(

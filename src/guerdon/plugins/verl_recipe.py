@@ -116,19 +116,16 @@ def _keys(columns: Collection[str]) -> str:
     return ", ".join(repr(name.removeprefix(OF_REWARDS)) for name in columns)
 
 
-def dense(batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-    """Advantages, returns and the mask of the trained tokens, each ``[rows, positions]`` as verl has them."""
-    advantage = batch["action.advantage"]
-    returns = batch["action.return"] if "action.return" in batch else advantage
-    return (
-        unpack(batch, advantage.float()),
-        unpack(batch, returns.float()),
-        unpack(batch, trained(batch).long()),
-    )
+def dense(batch: Batch) -> tuple[Tensor, Tensor]:
+    """Advantages and returns, each ``[rows, positions]`` as verl has them."""
+    advantage = unpack(batch, batch["action.advantage"].float())
+    return advantage, unpack(batch, batch["action.return"].float()) if "action.return" in batch else advantage
 
 
 def over_sessions(batch: Batch, final: Sequence[int], mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """As ``dense``, for sessions of several outputs of which the batch holds the last: the others get its advantage.
+    """As ``dense``, with the mask of the trained tokens, where the batch holds the last output of each session only.
+
+    The other outputs get the advantage of the last.
 
     Args:
         batch: one trajectory per session.
@@ -138,7 +135,8 @@ def over_sessions(batch: Batch, final: Sequence[int], mask: Tensor) -> tuple[Ten
     Raises:
         GuerdonError: if the advantage differs between the tokens of an output that stands for others.
     """
-    advantage, returns, kept = dense(batch)
+    advantage, returns = dense(batch)
+    kept = unpack(batch, trained(batch).long())
     stands_for = torch.tensor(final, device=mask.device)
     others = (stands_for != torch.arange(len(final), device=mask.device)).nonzero()[:, 0]
     if not len(others):
@@ -157,8 +155,8 @@ def over_sessions(batch: Batch, final: Sequence[int], mask: Tensor) -> tuple[Ten
         )
     used = unpack_rows(batch, torch.ones(size, device=mask.device))[stands_for[others]]
     level = unpack_rows(batch, low)[stands_for[others]][:, None] * mask[others]
-    advantage[others], returns[others], kept[others] = level, level, mask[others].long() * used[:, None].long()
-    return advantage, returns, kept
+    kept[others] = mask[others].long() * used[:, None].long()
+    return advantage.index_copy(0, others, level), returns.index_copy(0, others, level), kept
 
 
 __all__ = ["CELL", "Advantages", "components", "dense", "over_sessions", "recipe_of"]

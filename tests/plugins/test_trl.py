@@ -1,10 +1,13 @@
 """Recipes inside TRL against guerdon's own loop on the same generations: advantages, losses, gradients."""
 
+import os
+import subprocess
+import sys
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 pytest.importorskip("trl", reason="needs TRL: pip install 'guerdon[trl]'")
 
@@ -102,22 +105,9 @@ def run(recipe: Recipe, folder: Any, loss: str = "recipe", **changes: Any) -> An
     return trainer
 
 
-def compare(trainer: Any, recipe: Recipe) -> None:
-    """TRL's run and guerdon's loop on it agree to 1e-6; gradients above 1 relative to the largest of them."""
-    own = toys.own_loop(recipe, trainer.history, trainer.args, toys.model())
-    for seen, mine in zip(trainer.history, own, strict=True):
-        torch.testing.assert_close(seen.advantages, mine.advantages(seen), atol=1e-6, rtol=0, check_dtype=False)
-        assert seen.losses == pytest.approx(mine.losses, abs=1e-6)
-        assert len(seen.gradients) == len(mine.gradients) == len(seen.steps)
-        for there, here in zip(seen.gradients, mine.gradients, strict=True):
-            size = max(1.0, *(float(gradient.abs().max()) for gradient in here.values()))
-            torch.testing.assert_close(there, here, atol=1e-6 * size, rtol=0)
-    assert any(float(gradient.abs().max()) > 1e-3 for seen in own for gradient in seen.gradients[0].values())
-
-
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_recipe_is_the_same_inside_trl_and_in_its_own_loop(name, tmp_path):
-    compare(run(RECIPES[name], tmp_path), RECIPES[name])
+    toys.compare(run(RECIPES[name], tmp_path), RECIPES[name])
 
 
 WAYS = {
@@ -132,16 +122,42 @@ WAYS = {
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", ["grpo_paper", "gspo", "dapo"])
 def test_so_it_is_however_trl_cuts_a_generation(name, way, tmp_path):
-    compare(run(RECIPES[name], tmp_path, **WAYS[way]), RECIPES[name])
+    toys.compare(run(RECIPES[name], tmp_path, **WAYS[way]), RECIPES[name])
 
 
 def test_a_loss_over_whole_groups_takes_one_pass(tmp_path):
     recipe = replace(GRPO, objective=Objective(GroupBCE()), advantage=())
-    compare(run(recipe, tmp_path, **WAYS["one_pass"]), recipe)
+    toys.compare(run(recipe, tmp_path, **WAYS["one_pass"]), recipe)
 
 
 def test_what_trl_masks_is_masked(tmp_path):
     recipe = replace(GRPO, advantage=(Standardize(), MaskWhere("traj.truncated")))
     trainer = run(GRPO, tmp_path, mask_truncated_completions=True)
-    compare(trainer, recipe)
+    toys.compare(trainer, recipe)
     assert any(ids[-1] != 1 for seen in trainer.history for ids in seen.completions)
+
+
+def test_two_processes_are_one_loss(tmp_path):
+    code = f"import test_trl, pathlib; test_trl.in_one_of_two({str(tmp_path)!r})"
+    command = [sys.executable, "-W", "ignore", "-m", "torch.distributed.run", "--nproc_per_node=2", "--standalone"]
+    paths = os.pathsep.join([str(Path(__file__).parent), *filter(None, sys.path)])
+    script = tmp_path / "run.py"
+    script.write_text(code)
+    done = subprocess.run(
+        [*command, str(script)],
+        env={**os.environ, "PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.count("the same") == 2
+
+
+def in_one_of_two(folder: str) -> None:
+    """What each of the processes runs: 12 rows between them, in two optimizer steps of two passes."""
+    recipe = RECIPES["dapo"]
+    trainer = run(recipe, Path(folder), per_device_train_batch_size=2, steps_per_generation=4, num_generations=4)
+    toys.compare(trainer, recipe)
+    print("the same")

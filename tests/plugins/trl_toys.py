@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
+from guerdon import segment
 from guerdon.batch import Batch
 from guerdon.loop import Trainer
 from guerdon.piece import Rollout, TaskSpec
@@ -146,19 +147,17 @@ def recorder(base: type) -> type:
             if not hasattr(self, "history"):
                 self.history: list[Seen] = []
             batch = self.batch
+            index, size = batch.index("token", "traj"), batch.size("traj")
+            starts = segment.first(batch["token.position"], index, size).tolist()
+            ids = [sequence.tolist() for sequence in batch["traj.input_ids"]]
             self.history.append(
                 Seen(
                     problems=list(batch["group.problem"]),
-                    prompts=[
-                        r[m.bool()].tolist() for r, m in zip(output["prompt_ids"], output["prompt_mask"], strict=True)
-                    ],
-                    completions=[
-                        row[: int(n)].tolist()
-                        for row, n in zip(output["completion_ids"], output["guerdon_length"], strict=True)
-                    ],
+                    prompts=[sequence[:start] for sequence, start in zip(ids, starts, strict=True)],
+                    completions=[sequence[start:] for sequence, start in zip(ids, starts, strict=True)],
                     texts=list(batch["traj.response"]),
                     step=self.state.global_step,
-                    advantages=output["advantages"].clone(),
+                    advantages=self.accelerator.gather(output["advantages"].contiguous()),
                 )
             )
             return output
@@ -170,14 +169,15 @@ def recorder(base: type) -> type:
         def _compute_loss(self, model, inputs):
             loss = super()._compute_loss(model, inputs)
             if model.training:
-                now = self.history[-1]
+                now, rows = self.history[-1], self.accelerator.gather(inputs["guerdon_row"])
+                value = float(self.accelerator.gather(loss.detach().reshape(1)).mean())
                 if now.passes % self.args.gradient_accumulation_steps == 0:
-                    now.steps.append(inputs["guerdon_row"].clone())
+                    now.steps.append(rows)
                     now.weights.append({name: value.clone() for name, value in self.model.state_dict().items()})
-                    now.losses.append(float(loss.detach()))
+                    now.losses.append(value)
                 else:
-                    now.steps[-1] = torch.cat([now.steps[-1], inputs["guerdon_row"]])
-                    now.losses[-1] += float(loss.detach())
+                    now.steps[-1] = torch.cat([now.steps[-1], rows])
+                    now.losses[-1] += value
                 now.passes += 1
             return loss
 
@@ -275,3 +275,16 @@ def own_loop(recipe: Recipe, history: list[Seen], args: Any, start: Any) -> list
         start.load_state_dict(seen.weights[0])
         trainer.train_step()
     return out
+
+
+def compare(trainer: Any, recipe: Recipe) -> None:
+    """TRL's run and guerdon's loop on it agree to 1e-6; gradients above 1 relative to the largest of them."""
+    own = own_loop(recipe, trainer.history, trainer.args, model())
+    for seen, mine in zip(trainer.history, own, strict=True):
+        torch.testing.assert_close(seen.advantages, mine.advantages(seen), atol=1e-6, rtol=0, check_dtype=False)
+        torch.testing.assert_close(seen.losses, mine.losses, atol=1e-6, rtol=0)
+        assert len(seen.gradients) == len(mine.gradients) == len(seen.steps)
+        for there, here in zip(seen.gradients, mine.gradients, strict=True):
+            size = max(1.0, *(float(gradient.abs().max()) for gradient in here.values()))
+            torch.testing.assert_close(there, here, atol=1e-6 * size, rtol=0)
+    assert any(float(gradient.abs().max()) > 1e-3 for seen in own for gradient in seen.gradients[0].values())

@@ -39,6 +39,8 @@ EXTRAS = {
     "tensorboard": "tensorboard",
     "wandb": "wandb",
     "trl": "trl",
+    "verl": "verl",
+    "verifiers": "verifiers",
 }
 """Optional import -> the extra that installs it."""
 

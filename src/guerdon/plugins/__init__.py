@@ -1,1 +1,1 @@
-"""Guerdon's pieces inside of other trainers; each module needs the library it is named after."""
+"""guerdon's pieces inside of other trainers, and other libraries' environments in guerdon; each module needs its library."""

@@ -1,0 +1,5 @@
+"""What verl imports through the entry point ``verl.plugins``: importing it registers guerdon's names."""
+
+from guerdon.plugins.verl import load
+
+load()

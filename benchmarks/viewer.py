@@ -10,7 +10,7 @@ import argparse
 import http.client
 import importlib.util
 import json
-import resource
+import os
 import statistics
 import sys
 import tempfile
@@ -38,6 +38,12 @@ def write_runs(folder: Path, rollouts: int) -> None:
     for run in range(RUNS):
         path = folder / f"run{run}"
         fake_run(path, {10 * step: text_batch(groups, 10 * step, run) for step in range(1, STEPS + 1)})
+
+
+def resident() -> float:
+    """MiB of memory that this process has now."""
+    pages = Path("/proc/self/statm")
+    return int(pages.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20 if pages.exists() else float("nan")
 
 
 def measure(call: Callable[[int], Any], repeats: int) -> dict[str, float]:
@@ -102,7 +108,7 @@ def main() -> None:
         if not (folder / "run0").exists():
             write_runs(folder, arguments.rollouts)
         files = [path for path in folder.rglob("*") if path.is_file()]
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        before = resident()
         loads = []
         for _ in range(3):
             started = time.perf_counter()
@@ -115,11 +121,12 @@ def main() -> None:
             "files_mib": sum(path.stat().st_size for path in files) / 2**20,
             "load_s": {"first": loads[0], "median": statistics.median(loads)},
             "columns_mib": sum(store.now.rows.column(name).nbytes for name in store.now.rows.kinds) / 2**20,
-            "memory_mib_more": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2**10,
+            "memory_mib_more": resident() - before,
         }
         with ViewServer(store) as server:
             threading.Thread(target=server.serve_forever, daemon=True).start()
             found["endpoints"] = questions(server.server_port, rows, arguments.repeats)
+            found["memory_mib_with_texts"] = resident() - before
             found["page"] = page_times(server.url)
             server.shutdown()
     if arguments.json:

@@ -12,6 +12,7 @@ import importlib.util
 import json
 import os
 import statistics
+import subprocess
 import sys
 import tempfile
 import threading
@@ -102,11 +103,17 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--write", action="store_true", help="only write the run folders")
     arguments = parser.parse_args()
+    if arguments.write:
+        write_runs(arguments.folder, arguments.rollouts)
+        return
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.folder or Path(temporary)
         if not (folder / "run0").exists():
-            write_runs(folder, arguments.rollouts)
+            # By another process, whose memory is not in the way of what is measured.
+            words = ["--write", "--folder", str(folder), "--rollouts", str(arguments.rollouts)]
+            subprocess.run([sys.executable, __file__, *words], check=True)
         files = [path for path in folder.rglob("*") if path.is_file()]
         before = resident()
         loads = []
@@ -135,7 +142,8 @@ def main() -> None:
     print(f"{rows} rollouts in {len(files)} files, {found['files_mib']:.0f} MiB")
     print(f"index       {found['load_s']['first']:.2f} s the first time, {found['load_s']['median']:.2f} s median")
     print(
-        f"memory      {found['columns_mib']:.1f} MiB of columns; the process grew by {found['memory_mib_more']:.0f} MiB"
+        f"memory      {found['columns_mib']:.1f} MiB of columns; the process grew by {found['memory_mib_more']:.0f} MiB, "
+        f"with the texts that were asked for by {found['memory_mib_with_texts']:.0f} MiB"
     )
     print(f"{'question':24}{'first':>10}{'median':>10}{'worst':>10}  ms")
     for name, each in found["endpoints"].items():

@@ -221,8 +221,7 @@ def shared_notes(plan: "Plan") -> dict[str, list[str]]:
 def ended_before(cell: "Cell", asked: dict[str, int] | None) -> "Ended | None":
     """How the cell ended in an earlier call; None if something is left to do."""
     from guerdon.comparison.runner import Ended
-    from guerdon.runs.reading import read_facts
-    from guerdon.runs.report import read_evaluation
+    from guerdon.runs.reading import read_evaluation, read_facts
 
     if not (cell.path / "run.json").exists():
         return None

@@ -17,8 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from guerdon.errors import GuerdonError
-from guerdon.runs.reading import read_metrics
-from guerdon.runs.report import read_evaluation
+from guerdon.runs.reading import read_evaluation, read_metrics
 
 Numbers = NDArray[np.float64]
 TAIL = 0.1

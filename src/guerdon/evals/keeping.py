@@ -19,7 +19,7 @@ def save_entries(folder: str | Path, entries: Mapping[str, Mapping[str, Any]]) -
         GuerdonError: if the file that is there is no JSON object.
     """
     from guerdon.runs import atomic
-    from guerdon.runs.report import read_evaluation
+    from guerdon.runs.reading import read_evaluation
 
     path = Path(folder) / "eval.json"
     found = {**read_evaluation(Path(folder)), **entries}

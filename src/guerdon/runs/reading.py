@@ -101,4 +101,21 @@ def read_metrics(path: Path) -> Iterator[dict[str, float]]:
             yield {name: math.nan if value is None else value for name, value in entry.items()}
 
 
-__all__ = ["Run", "read_batch", "read_facts", "read_metrics", "read_run"]
+def read_evaluation(path: Path) -> dict[str, Any]:
+    """``eval.json`` of a run folder; empty if there is none.
+
+    Raises:
+        GuerdonError: if it is no JSON object.
+    """
+    try:
+        found = json.loads((path / "eval.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise GuerdonError(f"{path / 'eval.json'} must be JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise GuerdonError(f"{path / 'eval.json'} must be a JSON object, got {type(found).__name__}")
+    return found
+
+
+__all__ = ["Run", "read_batch", "read_evaluation", "read_facts", "read_metrics", "read_run"]

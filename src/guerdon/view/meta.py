@@ -1,7 +1,6 @@
 """What the page knows about runs before it asks for a rollout: facts, curves, charts, what to look at."""
 
 import itertools
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 
 from guerdon.commands._show import plain
 from guerdon.errors import GuerdonError
-from guerdon.runs.reading import Run, read_run
+from guerdon.runs.reading import Run, read_evaluation, read_run
 from guerdon.view.rows import Part
 
 CHARTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
@@ -120,23 +119,6 @@ def machine_text(machine: dict[str, Any], device: str) -> str:
     """Where it ran, in a few words."""
     what = ", ".join(machine["accelerators"]) if device.startswith("cuda") else f"{machine['cores']} cores"
     return f"{device}: {what}, {machine['system'].split(' ')[0]}"
-
-
-def read_evaluation(path: Path) -> dict[str, Any]:
-    """``eval.json`` of a run folder; empty if there is none.
-
-    Raises:
-        GuerdonError: if it is no JSON object.
-    """
-    try:
-        found = json.loads((path / "eval.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise GuerdonError(f"{path / 'eval.json'} must be JSON: {error}") from None
-    if not isinstance(found, dict):
-        raise GuerdonError(f"{path / 'eval.json'} must be a JSON object, got {type(found).__name__}")
-    return found
 
 
 def metrics(runs: Sequence[Run]) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def test_a_checkpoint_against_itself_shows_no_difference(store):
     ("change", "sentence"),
     [
         ({"run": 1}, "run must be one of 0..0, got 1"),
-        ({"before": 3}, r"the checkpoint of a policy must be one that .* has \(2, 4\), got 3"),
+        ({"before": 3}, r"the policy of .* must be asked for at a kept step \(0, 2, 4\), got 3"),
         ({"problem": -1}, "problem must be one of the task's"),
         ({"problem": 10**9}, "problem must be one of the task's"),
         ({"problem": "3"}, "problem must be a whole number, got '3'"),

@@ -8,12 +8,16 @@ from guerdon.runs.reading import read_run
 from guerdon.view.meta import brief, charts, facts, find_runs, fingerprint, metrics, read_evaluation, run_names
 
 
-def test_runs_are_found_to_a_depth_of_three(tmp_path):
-    for name in ("a", "cells/grpo/0", "cells/grpo/1", "one/two/three/four", ".hidden/x"):
+def test_runs_are_found_to_a_depth_of_four(tmp_path):
+    for name in ("a", "cells/grpo/task/0", "cells/grpo/task/1", "1/2/3/4/5", ".hidden/x"):
         fake_run(tmp_path / name, {})
     names = lambda folders: [str(path.relative_to(tmp_path)) for path in find_runs(folders)]  # noqa: E731
-    assert names([tmp_path]) == ["a", "cells/grpo/0", "cells/grpo/1"]
-    assert names([tmp_path / "cells", tmp_path / "a", tmp_path / "a"]) == ["cells/grpo/0", "cells/grpo/1", "a"]
+    assert names([tmp_path]) == ["a", "cells/grpo/task/0", "cells/grpo/task/1"]
+    assert names([tmp_path / "cells", tmp_path / "a", tmp_path / "a"]) == [
+        "cells/grpo/task/0",
+        "cells/grpo/task/1",
+        "a",
+    ]
     with pytest.raises(GuerdonError, match="none must be a run folder or hold run folders"):
         find_runs([tmp_path / "none"])
 

@@ -27,12 +27,12 @@ CHARTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 """Title, unit and metrics of the charts; metrics that none of them names get one each."""
 CONSTANT = ("step", "trajectories", "groups")
 """Metrics without a chart of their own."""
-DEPTH = 3
-"""How far below a folder runs are looked for."""
+DEPTH = 4
+"""How far below a folder runs are looked for; those of a comparison lie that deep."""
 
 
 def find_runs(folders: Sequence[str | Path]) -> list[Path]:
-    """The run folders that ``folders`` are or hold, to a depth of three, each once and in order.
+    """The run folders that ``folders`` are or hold, to a depth of four, each once and in order.
 
     Raises:
         GuerdonError: if one of them neither is a run folder nor holds any.

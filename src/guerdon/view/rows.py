@@ -79,45 +79,52 @@ def _read_part(run: int, step: int, folder: Path) -> Part:
     path = folder / "traj.parquet"
     counted = "duplicate" in parquet.read_schema(path).names
     traj = read_scalars(path, also=("reward_error",) if counted else ("reward_error", "response"))
-    group = read_scalars(folder / "group.parquet")
-    steps = read_scalars(folder / "step.parquet")
-    rows = traj.num_rows
+    group, steps = read_scalars(folder / "group.parquet"), read_scalars(folder / "step.parquet")
     group_of_traj = whole(traj["group_of_traj"])
-    first_step = starts(whole(steps["traj_of_step"]), rows)
-    tokens, first_token = None, None
+    first_step = starts(whole(steps["traj_of_step"]), traj.num_rows)
+    actions, first_action, first_token = steps, first_step, None
     if (folder / "token.parquet").exists():
-        tokens = read_scalars(folder / "token.parquet", only=("step_of_token", "advantage"))
-        first_token = starts(whole(tokens["step_of_token"]), steps.num_rows)[first_step]
+        actions = read_scalars(folder / "token.parquet", only=("step_of_token", "advantage"))
+        first_action = first_token = starts(whole(actions["step_of_token"]), steps.num_rows)[first_step]
     numbers: Numbers = {name: as_numbers(traj[name]) for name in numeric(traj)}
     for name in numeric(group):
-        label = "problem" if name == "problem_id" else f"group.{name}"
         kind, values = as_numbers(group[name])
-        numbers[label] = (kind, values[group_of_traj])
+        numbers["problem" if name == "problem_id" else f"group.{name}"] = (kind, values[group_of_traj])
     for name in numeric(steps):
         if (name == "reward" or name.startswith("reward/")) and name not in numbers:
             numbers[name] = ("float", sums(as_numbers(steps[name])[1], first_step).astype(np.float32))
-    first_action = first_step if first_token is None else first_token
-    if "advantage" not in numbers:
-        actions = steps if tokens is None else tokens
-        if "advantage" in actions.column_names and len(pa_type := as_numbers(actions["advantage"])) == 2:
-            numbers["advantage"] = ("float", means(pa_type[1], first_action).astype(np.float32))
-    numbers |= {
-        "run": ("int", np.full(rows, run, np.int32)),
-        "step": ("int", np.full(rows, step, np.int32)),
-        "group": ("int", group_of_traj.astype(np.int32)),
-        "traj": ("int", np.arange(rows, dtype=np.int32)),
-        "length": ("int", np.diff(first_action).astype(np.int32)),
-    }
-    if "reward" in numbers:
-        reward = numbers["reward"][1]
-        numbers["unscored"] = ("bool", np.isnan(reward).astype(np.uint8))
-        numbers["signal"] = ("bool", signal(reward, group_of_traj, group.num_rows)[group_of_traj].astype(np.uint8))
+    if "advantage" not in numbers and "advantage" in numeric(actions):
+        numbers["advantage"] = ("float", means(as_numbers(actions["advantage"])[1], first_action).astype(np.float32))
+    numbers["length"] = ("int", np.diff(first_action).astype(np.int32))
+    numbers |= places(run, step, group_of_traj) | compared(numbers, group_of_traj, group.num_rows)
     if not counted and "response" in traj.column_names:
         numbers["duplicate"] = ("int", duplicates(traj["response"], group_of_traj).astype(np.int32))
-    errors = [""] * rows
-    if "reward_error" in traj.column_names:
+    errors = [""] * traj.num_rows
+    if "reward_error" in traj.column_names and pyarrow.types.is_string(traj["reward_error"].type):
         errors = [short(text) for text in traj["reward_error"].to_pylist()]
-    return Part(run, step, folder, rows, numbers, errors, group_of_traj, first_step, first_token)
+    return Part(run, step, folder, traj.num_rows, numbers, errors, group_of_traj, first_step, first_token)
+
+
+def places(run: int, step: int, group: np.ndarray) -> Numbers:
+    """The columns that say which rollout a row is."""
+    rows = len(group)
+    return {
+        "run": ("int", np.full(rows, run, np.int32)),
+        "step": ("int", np.full(rows, step, np.int32)),
+        "group": ("int", group.astype(np.int32)),
+        "traj": ("int", np.arange(rows, dtype=np.int32)),
+    }
+
+
+def compared(numbers: Numbers, group: np.ndarray, groups: int) -> Numbers:
+    """The columns that follow from the rewards of a group."""
+    if "reward" not in numbers:
+        return {}
+    reward = numbers["reward"][1].astype(np.float32)
+    return {
+        "unscored": ("bool", np.isnan(reward).astype(np.uint8)),
+        "signal": ("bool", signal(reward, group, groups)[group].astype(np.uint8)),
+    }
 
 
 def read_scalars(path: Path, also: Sequence[str] = (), only: Sequence[str] | None = None) -> pyarrow.Table:

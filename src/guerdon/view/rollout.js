@@ -256,7 +256,7 @@ async function showGroup(host, row) {
     if (!found || !cards.isConnected) return;
     if (!targets.length)
       head.replaceChildren(
-        el("div", { class: "foreign prompt", dir: "auto" }, found[0]?.prompt ?? ""),
+        found[0]?.prompt ? el("div", { class: "foreign prompt", dir: "auto" }, found[0].prompt) : "",
         (found[0]?.answer ?? null)
           ? el("p", { class: "answer" }, "reference answer ", el("code", {}, found[0].answer))
           : "",

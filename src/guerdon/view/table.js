@@ -8,7 +8,8 @@ const TEXT_COLUMNS = ["prompt", "response"];
 const WIDE = ["step", "group", "problem", "reward", "components", "advantage", "length", "flags"];
 const NARROW = ["step", "reward", "components", "flags"];
 const ROOM = 820;
-/** Narrower than this many pixels the table leaves out columns. */
+const ROOM_FOR_PROMPT = 1060;
+/** Narrower than this many pixels the table leaves out columns, and the prompt. */
 const WIDTHS = {
   __proto__: null,
   step: "54px",
@@ -64,11 +65,8 @@ class Table {
     const more = [...new Set([...extra, ...sort.map(([name]) => name)])].filter(
       (name) => rows.has(name) && !base.includes(name) && name !== "run",
     );
-    const texts = app.meta.runs.some((run) => run.domain === "text")
-      ? all === WIDE
-        ? ["prompt", "response"]
-        : ["response"]
-      : [];
+    const spoken = meta.runs.some((run) => run.domain === "text");
+    const texts = spoken ? [...(this.grid.clientWidth >= ROOM_FOR_PROMPT ? ["prompt"] : []), "response"] : [];
     return [...(meta.runs.length > 1 ? ["run"] : []), ...base, ...more, ...texts];
   }
 

@@ -11,9 +11,15 @@ function scaleOf(name, lists) {
   const low = values.reduce((a, b) => Math.min(a, b), Infinity);
   const high = values.reduce((a, b) => Math.max(a, b), -Infinity);
   const signed = (low < 0 && high > 0) || SIGNED.test(name);
-  const sizes = values.map(Math.abs).sort((a, b) => a - b);
-  // One outlier must not wash out all others.
-  const top = sizes[Math.min(sizes.length - 1, Math.floor(sizes.length * 0.98))] || 1;
+  const tops = lists.map((list) => {
+    const sizes = Array.from(list ?? [])
+      .filter(Number.isFinite)
+      .map(Math.abs)
+      .sort((a, b) => a - b);
+    // One outlier must not wash out all others.
+    return sizes[Math.min(sizes.length - 1, Math.floor(sizes.length * 0.98))] ?? 0;
+  });
+  const top = Math.max(0, ...tops) || 1;
   return { name, signed, top, below: !signed && high <= 0 && low < 0 };
 }
 

@@ -132,7 +132,7 @@ function drawHistogram({ sort }) {
     app.rows.has(name) && app.rows.columns.get(name).kind !== "label" ? app.rows.histogram(app.found, name, 40) : null;
   if (!found) return app.histogram.replaceChildren();
   // What rounding leaves of a mean of zero is no number to read.
-  const mean = Math.abs(found.mean) < 1e-6 * (found.high - found.low) ? 0 : found.mean;
+  const mean = found.mean !== null && Math.abs(found.mean) < 1e-6 * (found.high - found.low) ? 0 : found.mean;
   const pick = (low, high) => filterBy(name, low, high);
   app.histogram.replaceChildren(
     el("div", { class: "soft" }, el("b", {}, words(name)), ` mean ${short(mean)} · drag to filter`),

@@ -125,7 +125,7 @@ def main() -> None:
             take(
                 browser,
                 "rollouts",
-                f"{url}#rollouts?sort=reward%2C-length&f.run=0..0",
+                f"{url}#rollouts?sort=-advantage%2C-length&f.run=0..0",
                 ".line-row",
                 color_scheme="dark",
             )

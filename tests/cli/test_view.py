@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 from fake_runs import fake_run, text_batch
@@ -27,6 +28,25 @@ def test_it_serves_until_ctrl_c(tmp_path):
         link.close()
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 0 and process.stderr.read() == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "screen", "opens"), [([], True, True), ([], False, False), (["--no-browser"], True, False)]
+)
+def test_it_opens_a_browser_where_there_is_a_screen(tmp_path, monkeypatch, capsys, words, screen, opens):
+    opened, done = [], threading.Event()
+
+    def serve(server):
+        """Ctrl-C, as soon as the browser had time to open."""
+        assert done.wait(10) or not opens
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("webbrowser.open", lambda url: (opened.append(url), done.set()))
+    monkeypatch.setattr("guerdon.view.server.ViewServer.serve_forever", serve)
+    monkeypatch.setattr("guerdon.commands.view.has_screen", lambda: screen)
+    done.set() if not opens else None
+    assert cli.main(["view", str(fake_run(tmp_path / "run", {})), "--port", "0", *words]) == 0
+    assert len(opened) == opens and all(url in capsys.readouterr().out for url in opened)
 
 
 @pytest.mark.parametrize(

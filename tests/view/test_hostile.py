@@ -1,5 +1,6 @@
 """What a model, a task or a folder's name says is shown as it is, and nothing of it runs."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 from viewing import ATTACKS, PWN, attacked, serving, watched
 
 from guerdon.runs import write_report
+from guerdon.view import export
 
 pytestmark = pytest.mark.xdist_group("browser")
 SHOWN = [attack for attack in ATTACKS if "\x00" not in attack and "\u2028" not in attack and len(attack) < 200]
@@ -97,6 +99,18 @@ def test_nothing_that_a_run_says_is_run_in_a_report(browser, hostile, tmp_path):
     seen = walk(browser, page.as_uri())
     for attack in SHOWN:
         assert attack in seen, attack
+
+
+def test_no_script_of_the_page_makes_markup_or_code_of_text():
+    html, style, scripts = export.files()
+    assert not re.search(r"\son\w+=|javascript:|https?://", html.replace("http-equiv", ""))
+    assert "url(" not in style and "@import" not in style and len(scripts) > 10
+    for script in scripts:
+        assert script.startswith("// ") and script.count("\n") <= 400
+        assert not re.search(
+            r"(inner|outer)HTML|insertAdjacent|document\.write|\beval\(|new Function|srcdoc|import\(", script
+        )
+        assert re.findall(r"https?://\S+", script) in ([], ['http://www.w3.org/2000/svg";'])
 
 
 def test_the_address_cannot_carry_anything_in(browser, url):

@@ -1,6 +1,10 @@
+import json
+
 import numpy as np
 import pytest
 from fake_runs import control_batch, text_batch
+from hypothesis import given
+from hypothesis import strategies as st
 from test_rows import part_of
 
 from guerdon.view import notices as module
@@ -22,6 +26,7 @@ from guerdon.view.notices import (
 from guerdon.view.rows import Rows
 
 NAN = float("nan")
+REWARDS = st.sampled_from([0.0, 1.0, 0.1, -2.5, NAN])
 
 
 def table(step=(1, 1, 1, 1), group=(0, 0, 1, 1), **columns) -> Table:
@@ -180,3 +185,17 @@ def test_notices_of_stored_runs(tmp_path):
 def test_nothing_is_said_of_columns_that_are_not_there():
     for check in module.CHECKS:
         assert list(check(table())) == []
+
+
+@given(st.lists(st.tuples(st.integers(1, 3), st.integers(0, 2), REWARDS, REWARDS, st.integers(0, 5)), max_size=40))
+def test_no_table_makes_a_sentence_with_a_number_that_is_none(lines):
+    columns = list(zip(*lines, strict=True)) or [[], [], [], [], []]
+    step, group, a, b = np.array(columns[0], int), np.array(columns[1], int), np.array(columns[2]), np.array(columns[3])
+    group = np.unique(step * 3 + group, return_inverse=True)[1].reshape(-1)
+    length = np.array(columns[4], np.int32)
+    given_table = Table(step, group, a + b, {"a": a, "b": b}, length, length, length > 2, [""] * len(lines))
+    found = [notice for check in module.CHECKS if lines for notice in check(given_table)]
+    for notice in found:
+        assert "nan" not in notice["text"] and "inf" not in notice["text"] and notice["steps"]
+        assert set(notice["steps"]) <= set(step.tolist()) and notice["level"] in ("warning", "note")
+    json.dumps(found, allow_nan=False)

@@ -1,10 +1,17 @@
+import tempfile
+from pathlib import Path
+
 import numpy as np
 import pyarrow
 import pyarrow.parquet as parquet
 import pytest
 import torch
 from fake_runs import control_batch, fake_run, text_batch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from strategies import batch_of
 
+from guerdon import segment
 from guerdon.batch import Batch
 from guerdon.errors import GuerdonError
 from guerdon.view.rows import MISSING, UNKNOWN, Rows, as_numbers, duplicates, means, read_part, short, signal, sums
@@ -159,3 +166,33 @@ def test_very_many_errors_share_a_label(tmp_path, monkeypatch):
     batch = small_batch().with_columns({"traj.reward_error": ["b", "a", "b"]})
     rows = Rows((part_of(tmp_path, batch),))
     assert rows.labels == ["", "b", "(other errors)"] and rows.column("error").tolist() == [1, 2, 1]
+
+
+@settings(max_examples=40)
+@given(st.data())
+def test_ragged_batches_of_any_shape_read_as_they_are(data):
+    """Empty groups, trajectories without steps, steps without tokens; numbers against those of the batch."""
+    sizes = lambda least, count: data.draw(st.lists(st.integers(0, 3), min_size=count, max_size=count or least))  # noqa: E731
+    groups = sizes(4, 0)
+    steps = sizes(0, sum(groups)) if sum(groups) else []
+    tokens = sizes(0, sum(steps)) if sum(steps) else []
+    level = data.draw(st.sampled_from(["token", "step"]))
+    batch = batch_of(groups, steps, tokens if level == "token" else None)
+    rewards = st.sampled_from([0.0, 1.0, NAN])
+    count, actions = batch.size("traj"), batch.size("action")
+    reward = torch.tensor(data.draw(st.lists(rewards, min_size=count, max_size=count)), dtype=torch.float32)
+    advantage = torch.arange(float(actions))
+    batch = batch.with_columns({"traj.reward": reward, "action.advantage": advantage})
+    with tempfile.TemporaryDirectory() as folder:
+        rows = Rows((part_of(Path(folder), batch),))
+    index, group = batch.index("action", "traj"), batch.index("traj", "group")
+    length = segment.count(index, count)
+    assert len(rows) == count and rows.column("length").tolist() == length.tolist()
+    mean = torch.where(length > 0, segment.mean(advantage, index, count), torch.nan)
+    np.testing.assert_allclose(rows.column("advantage"), mean.numpy(), rtol=1e-6)
+    scored = reward.isfinite()
+    most = segment.max(reward, group, batch.size("group"), where=scored)
+    least = segment.min(reward, group, batch.size("group"), where=scored)
+    if count:
+        assert rows.column("signal").tolist() == (most > least)[group].int().tolist()
+        assert rows.column("unscored").tolist() == (~scored).int().tolist()

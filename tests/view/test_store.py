@@ -62,6 +62,10 @@ def test_what_a_resume_cut_off_is_gone(tmp_path):
     store = Store([run])
     assert store.heads([5])["response"] == ["a"]
     shutil.rmtree(run / "rollouts" / "step_000001")
+    for question in (lambda: store.rollout(0), lambda: Store.search(store, "a"), lambda: store.heads([0])):
+        store.texts.forget()
+        with pytest.raises(GuerdonError, match="these rollouts must still be there, but they cannot be read"):
+            question()
     assert store.meta()["rows"] == 3 and store.rollout(0)["values"]["step"] == 2
 
 

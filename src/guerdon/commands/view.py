@@ -8,6 +8,8 @@ Examples:
 """
 
 import argparse
+import os
+import sys
 
 from guerdon.errors import GuerdonError
 
@@ -30,12 +32,19 @@ def run(arguments: argparse.Namespace) -> int:
     with ViewServer(store, arguments.port) as server:
         rows, runs = len(store.now.rows), len(store.now.runs)
         print(f"{rows} rollouts of {runs} run{'s' * (runs != 1)} at {server.url} (Ctrl-C ends)", flush=True)
-        if not arguments.no_browser:
+        if not arguments.no_browser and has_screen():
+            import threading
             import webbrowser
 
-            webbrowser.open(server.url)
+            # Some browsers return only when they are closed.
+            threading.Thread(target=webbrowser.open, args=(server.url,), daemon=True).start()
         try:
             server.serve_forever()
         except KeyboardInterrupt:
             print()
     return 0
+
+
+def has_screen() -> bool:
+    """Whether a browser has somewhere to open; elsewhere one that runs in the terminal would take it over."""
+    return not sys.platform.startswith("linux") or bool({"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys())

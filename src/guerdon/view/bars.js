@@ -26,7 +26,14 @@ function barScale(rows, components) {
 function rewardBar(parts, total, [low, high], { width = 96, height = 14 } = {}) {
   const x = (value) => ((Math.max(low, Math.min(high, value)) - low) / (high - low)) * (width - 2) + 1;
   const text = parts.map(([name, value]) => `${name} ${short(value)}`).join(", ");
-  const root = svg("svg", { class: "bars", viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": `${text}; reward ${short(total)}` });
+  const root = svg("svg", {
+    class: "bars",
+    viewBox: `0 0 ${width} ${height}`,
+    width,
+    height,
+    role: "img",
+    "aria-label": `${text}; reward ${short(total)}`,
+  });
   root.append(svg("line", { class: "zero", x1: x(0), x2: x(0), y1: 0, y2: height }));
   let up = 0;
   let down = 0;
@@ -37,10 +44,19 @@ function rewardBar(parts, total, [low, high], { width = 96, height = 14 } = {}) 
     else down += value;
     const [left, right] = [x(Math.min(from, from + value)), x(Math.max(from, from + value))];
     const look = `c${at % STYLES}`;
-    root.append(svg("rect", { class: `part ${look}`, x: left, y: 2, width: Math.max(1, right - left - 1), height: height - 4 }, svg("title", {}, `${name} ${short(value)}`)));
+    root.append(
+      svg(
+        "rect",
+        { class: `part ${look}`, x: left, y: 2, width: Math.max(1, right - left - 1), height: height - 4 },
+        svg("title", {}, `${name} ${short(value)}`),
+      ),
+    );
     // A mark that counts the component, so that the order can be read without colour.
     for (let mark = 0; mark < at % 4; mark += 1) {
-      if (right - left > 6 + 3 * mark) root.append(svg("line", { class: "mark", x1: left + 3 + 3 * mark, x2: left + 3 + 3 * mark, y1: 4, y2: height - 4 }));
+      if (right - left > 6 + 3 * mark)
+        root.append(
+          svg("line", { class: "mark", x1: left + 3 + 3 * mark, x2: left + 3 + 3 * mark, y1: 4, y2: height - 4 }),
+        );
     }
   });
   if (Number.isFinite(total)) root.append(svg("path", { class: "total", d: `M${x(total)} 0V${height}` }));
@@ -52,8 +68,20 @@ function barLegend(components) {
   return el(
     "span",
     { class: "legend" },
-    components.map((name, at) => el("span", { class: "key" }, rewardBar([...Array(at).fill(["", 0]), [name, 1]], NaN, [0, 1], { width: 22, height: 12 }), name)),
-    el("span", { class: "key" }, svg("svg", { class: "bars", width: 8, height: 12 }, svg("path", { class: "total", d: "M4 0V12" })), "reward"),
+    components.map((name, at) =>
+      el(
+        "span",
+        { class: "key" },
+        rewardBar([...Array(at).fill(["", 0]), [name, 1]], NaN, [0, 1], { width: 22, height: 12 }),
+        name,
+      ),
+    ),
+    el(
+      "span",
+      { class: "key" },
+      svg("svg", { class: "bars", width: 8, height: 12 }, svg("path", { class: "total", d: "M4 0V12" })),
+      "reward",
+    ),
   );
 }
 
@@ -63,18 +91,33 @@ function histogramChart(found, { width, height = 44, name, pick, chosen }) {
   const most = Math.max(1, ...counts);
   const base = height - 14;
   const bar = width / counts.length;
-  const root = svg("svg", { class: "histogram", viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": `values of ${name}` });
+  const root = svg("svg", {
+    class: "histogram",
+    viewBox: `0 0 ${width} ${height}`,
+    width,
+    height,
+    role: "img",
+    "aria-label": `values of ${name}`,
+  });
   const selection = svg("rect", { class: "selection", y: 0, height: base, visibility: "hidden" });
   counts.forEach((size, at) => {
     const tall = size ? Math.max(1.5, (size / most) * (base - 3)) : 0;
-    root.append(svg("rect", { class: "bin", x: at * bar + 0.5, y: base - tall, width: Math.max(0.5, bar - 1), height: tall }));
+    root.append(
+      svg("rect", { class: "bin", x: at * bar + 0.5, y: base - tall, width: Math.max(0.5, bar - 1), height: tall }),
+    );
   });
   root.append(selection, svg("line", { class: "grid", x1: 0, x2: width, y1: base, y2: base }));
   const ends = whole ? [Math.ceil(low), Math.floor(high)] : [low, high];
-  root.append(svg("text", { x: 0, y: height - 2 }, short(ends[0])), svg("text", { x: width, y: height - 2, "text-anchor": "end" }, short(ends[1])));
+  root.append(
+    svg("text", { x: 0, y: height - 2 }, short(ends[0])),
+    svg("text", { x: width, y: height - 2, "text-anchor": "end" }, short(ends[1])),
+  );
   const binOf = (event) => {
     const box = root.getBoundingClientRect();
-    return Math.max(0, Math.min(counts.length - 1, Math.floor(((event.clientX - box.left) / box.width) * counts.length)));
+    return Math.max(
+      0,
+      Math.min(counts.length - 1, Math.floor(((event.clientX - box.left) / box.width) * counts.length)),
+    );
   };
   const edges = (from, to) => {
     const [left, right] = [Math.min(from, to), Math.max(from, to) + 1].map((at) => low + at * step);
@@ -123,11 +166,14 @@ function intervalChart(rows, what, width) {
     const look = `c${color % STYLES}`;
     const percent = (share) => `${(100 * share).toFixed(1)}%`;
     root.append(
-      svg("g", {},
+      svg(
+        "g",
+        {},
         svg("title", {}, `${name}: ${percent(value)}, 95% interval ${percent(low)} to ${percent(high)}`),
         svg("text", { x: left - 8, y: y + 4, "text-anchor": "end" }, clip(name, 30)),
         svg("line", { class: `span ${look}`, x1: x(low), x2: x(high), y1: y, y2: y }),
-        svg("circle", { class: `dot ${look}`, cx: x(value), cy: y, r: 4.5 })),
+        svg("circle", { class: `dot ${look}`, cx: x(value), cy: y, r: 4.5 }),
+      ),
     );
   });
   return root;

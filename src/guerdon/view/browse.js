@@ -14,9 +14,28 @@ function showRollouts(host) {
   const panel = el("details", { class: "side", open: !narrow }, el("summary", {}, "Search and filters"), filterPanel());
   const detail = el("aside", { class: "detail", id: "detail", "aria-label": "Rollout", hidden: true });
   const group = el("section", { class: "group-view", id: "group", "aria-label": "Group", hidden: true });
-  const browse = el("div", { class: "browse" }, panel,
-    el("div", { class: "middle" }, el("div", { class: "above" }, el("div", { class: "above-left" }, el("div", { class: "tools" }, total, chips), el("div", { class: "tools" }, barLegend(app.meta.components), columnMenu())), histogram), table.grid),
-    detail);
+  const browse = el(
+    "div",
+    { class: "browse" },
+    panel,
+    el(
+      "div",
+      { class: "middle" },
+      el(
+        "div",
+        { class: "above" },
+        el(
+          "div",
+          { class: "above-left" },
+          el("div", { class: "tools" }, total, chips),
+          el("div", { class: "tools" }, barLegend(app.meta.components), columnMenu()),
+        ),
+        histogram,
+      ),
+      table.grid,
+    ),
+    detail,
+  );
   host.replaceChildren(browse, group);
   Object.assign(app, { detail, groupView: group, browse, chips, total, histogram, found: null, searched: null });
   updateRollouts(store.state, null);
@@ -24,11 +43,46 @@ function showRollouts(host) {
 
 /** Further columns for the table. */
 function columnMenu() {
-  const base = new Set(["run", "step", "group", "problem", "reward", "advantage", "length", "truncated", "unscored", "duplicate", "signal", "error"]);
+  const base = new Set([
+    "run",
+    "step",
+    "group",
+    "problem",
+    "reward",
+    "advantage",
+    "length",
+    "truncated",
+    "unscored",
+    "duplicate",
+    "signal",
+    "error",
+  ]);
   const names = app.meta.columns.map((column) => column.name).filter((name) => !base.has(name) && app.rows.has(name));
   if (!names.length) return null;
-  const box = (name) => el("label", {}, el("input", { type: "checkbox", checked: store.state.extra.includes(name), on: { change: (event) => change({ extra: event.target.checked ? [...store.state.extra, name] : store.state.extra.filter((one) => one !== name) }) } }), ` ${words(name)}`);
-  return el("details", { class: "menu" }, el("summary", {}, "Columns"), el("div", { class: "menu-list" }, names.map(box)));
+  const box = (name) =>
+    el(
+      "label",
+      {},
+      el("input", {
+        type: "checkbox",
+        checked: store.state.extra.includes(name),
+        on: {
+          change: (event) =>
+            change({
+              extra: event.target.checked
+                ? [...store.state.extra, name]
+                : store.state.extra.filter((one) => one !== name),
+            }),
+        },
+      }),
+      ` ${words(name)}`,
+    );
+  return el(
+    "details",
+    { class: "menu" },
+    el("summary", {}, "Columns"),
+    el("div", { class: "menu-list" }, names.map(box)),
+  );
 }
 
 const changed = (state, old, ...keys) => !old || keys.some((key) => state[key] !== old[key]);
@@ -74,12 +128,16 @@ function arrange(state) {
 /** The values of the column that is sorted by. */
 function drawHistogram({ sort }) {
   const name = sort[0]?.[0] ?? "reward";
-  const found = app.rows.has(name) && app.rows.columns.get(name).kind !== "label" ? app.rows.histogram(app.found, name, 40) : null;
+  const found =
+    app.rows.has(name) && app.rows.columns.get(name).kind !== "label" ? app.rows.histogram(app.found, name, 40) : null;
   if (!found) return app.histogram.replaceChildren();
+  // What rounding leaves of a mean of zero is no number to read.
+  const mean = found.mean !== null && Math.abs(found.mean) < 1e-6 * (found.high - found.low) ? 0 : found.mean;
   const pick = (low, high) => filterBy(name, low, high);
   app.histogram.replaceChildren(
-    el("div", { class: "soft" }, el("b", {}, words(name)), ` mean ${short(found.mean)} · drag to filter`),
-    histogramChart(found, { width: 260, name: words(name), pick }));
+    el("div", { class: "soft" }, el("b", {}, words(name)), ` mean ${short(mean)} · drag to filter`),
+    histogramChart(found, { width: 260, name: words(name), pick }),
+  );
 }
 
 /** The open rollout, or the group in place of the table. */

@@ -76,7 +76,9 @@ function frame({ width, height, xs, ys, unit, across, right = 14, what }) {
   const y = (value) => bottom - ((value - yTicks[0]) / (yTicks.at(-1) - yTicks[0])) * (bottom - 8);
   const root = svg("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": what });
   yTicks.forEach((tick, at) => {
-    root.append(svg("line", { class: tick === 0 ? "grid zero" : "grid", x1: left, x2: width - right, y1: y(tick), y2: y(tick) }));
+    root.append(
+      svg("line", { class: tick === 0 ? "grid zero" : "grid", x1: left, x2: width - right, y1: y(tick), y2: y(tick) }),
+    );
     root.append(svg("text", { x: left - 6, y: y(tick) + 4, "text-anchor": "end" }, texts[at]));
   });
   const room = Math.max(2, Math.min(6, Math.floor((width - left - right) / 60)));
@@ -84,9 +86,11 @@ function frame({ width, height, xs, ys, unit, across, right = 14, what }) {
     if (tick < low || tick > high) continue;
     root.append(svg("text", { x: x(tick), y: bottom + 15, "text-anchor": "middle" }, short(tick)));
   }
-  if (across) root.append(svg("text", { x: (left + width - right) / 2, y: bottom + 29, "text-anchor": "middle" }, across));
+  if (across)
+    root.append(svg("text", { x: (left + width - right) / 2, y: bottom + 29, "text-anchor": "middle" }, across));
   const middle = (8 + bottom) / 2;
-  if (unit) root.append(svg("text", { transform: `translate(11 ${middle}) rotate(-90)`, "text-anchor": "middle" }, unit));
+  if (unit)
+    root.append(svg("text", { transform: `translate(11 ${middle}) rotate(-90)`, "text-anchor": "middle" }, unit));
   return { root, x, y, left, right: width - right, top: 8, bottom, low, high };
 }
 
@@ -107,20 +111,36 @@ const clip = (text, length) => (text.length > length ? `${text.slice(0, length -
  * Curves `{name, xs, ys, color, dash}` with names at their ends and a crosshair that all charts of one `across` share;
  * `stacked` draws them as areas on top of each other. Null if there is nothing to draw.
  */
-function lineChart({ series, unit = "", across = "step", what, width, height = 210, smooth = 0, stacked = false, detail = null }) {
+function lineChart({
+  series,
+  unit = "",
+  across = "step",
+  what,
+  width,
+  height = 210,
+  smooth = 0,
+  stacked = false,
+  detail = null,
+}) {
   const drawn = series.map((one) => {
     const [xs, ys] = thinned(one.xs, stacked ? one.ys : smoothed(one.ys, smooth));
     return { ...one, line: { xs, ys }, raw: smooth && !stacked ? thinned(one.xs, one.ys) : null };
   });
   if (stacked) stackUp(drawn);
-  const all = drawn.flatMap((one) => [...one.line.ys, ...(one.base ?? []), ...(one.raw?.[1] ?? [])]).filter(Number.isFinite);
+  const all = drawn
+    .flatMap((one) => [...one.line.ys, ...(one.base ?? []), ...(one.raw?.[1] ?? [])])
+    .filter(Number.isFinite);
   const xs = drawn.flatMap((one) => [one.xs[0], one.xs.at(-1)]).filter(Number.isFinite);
   if (!all.length) return null;
   if (stacked) all.push(0);
   const longest = Math.min(22, Math.max(...series.map((one) => one.name.length)), Math.floor((width * 0.35) / 6.6));
   const named = series.length > 1;
   const plot = frame({
-    width, height, unit, across, what,
+    width,
+    height,
+    unit,
+    across,
+    what,
     xs: [Math.min(...xs), Math.max(...xs)],
     ys: [Math.min(...all), Math.max(...all)],
     right: named ? longest * 6.6 + 14 : 14,
@@ -129,8 +149,11 @@ function lineChart({ series, unit = "", across = "step", what, width, height = 2
     const look = `c${one.color % STYLES}`;
     const dash = `d${one.dash % STYLES}`;
     if (one.base) plot.root.append(areaOf(one, plot, look));
-    if (one.raw) plot.root.append(svg("path", { class: `raw ${look}`, d: pathOf(one.raw[0], one.raw[1], plot.x, plot.y) }));
-    plot.root.append(svg("path", { class: `line ${look} ${dash}`, d: pathOf(one.line.xs, one.line.ys, plot.x, plot.y) }));
+    if (one.raw)
+      plot.root.append(svg("path", { class: `raw ${look}`, d: pathOf(one.raw[0], one.raw[1], plot.x, plot.y) }));
+    plot.root.append(
+      svg("path", { class: `line ${look} ${dash}`, d: pathOf(one.line.xs, one.line.ys, plot.x, plot.y) }),
+    );
   }
   if (named) nameEnds(drawn, plot, longest);
   follow(plot, drawn, across, detail);
@@ -171,11 +194,23 @@ function nameEnds(drawn, plot, longest) {
     })
     .filter(Boolean)
     .sort((a, b) => a.y - b.y);
-  const places = apart(ends.map((end) => end.y), 13, plot.bottom);
+  const places = apart(
+    ends.map((end) => end.y),
+    13,
+    plot.bottom,
+  );
   ends.forEach(({ one, x, y }, at) => {
     const look = `c${one.color % STYLES}`;
-    if (plot.right - x > 12) plot.root.append(svg("path", { class: `lead ${look}`, d: `M${x + 3} ${y}L${plot.right + 3} ${places[at]}` }));
-    plot.root.append(svg("text", { class: `name ${look}`, x: plot.right + 6, y: places[at] + 4 }, clip(one.name, longest), svg("title", {}, one.name)));
+    if (plot.right - x > 12)
+      plot.root.append(svg("path", { class: `lead ${look}`, d: `M${x + 3} ${y}L${plot.right + 3} ${places[at]}` }));
+    plot.root.append(
+      svg(
+        "text",
+        { class: `name ${look}`, x: plot.right + 6, y: places[at] + 4 },
+        clip(one.name, longest),
+        svg("title", {}, one.name),
+      ),
+    );
   });
 }
 
@@ -183,7 +218,17 @@ function nameEnds(drawn, plot, longest) {
 function follow(plot, drawn, across, detail) {
   const line = svg("line", { class: "cross", y1: plot.top, y2: plot.bottom, visibility: "hidden" });
   const dots = drawn.map((one) => svg("circle", { class: `dot c${one.color % STYLES}`, r: 3.5, visibility: "hidden" }));
-  plot.root.append(line, ...dots, svg("rect", { class: "catch", x: plot.left, y: plot.top, width: Math.max(0, plot.right - plot.left), height: plot.bottom - plot.top }));
+  plot.root.append(
+    line,
+    ...dots,
+    svg("rect", {
+      class: "catch",
+      x: plot.left,
+      y: plot.top,
+      width: Math.max(0, plot.right - plot.left),
+      height: plot.bottom - plot.top,
+    }),
+  );
   const steps = [...new Set(drawn.flatMap((one) => one.line.xs))].sort((a, b) => a - b);
   let place = -1;
   const mark = (value) => {
@@ -208,10 +253,17 @@ function follow(plot, drawn, across, detail) {
     const found = mark(value);
     for (const other of [...crosshairs]) {
       if (!other.node.isConnected) crosshairs.delete(other);
-      else if (other !== chart && other.across === across) other.mark(value >= other.range[0] && value <= other.range[1] ? value : null);
+      else if (other !== chart && other.across === across)
+        other.mark(value >= other.range[0] && value <= other.range[1] ? value : null);
     }
     const rows = found.map(([one, text]) => el("div", {}, el("dt", {}, sample(one), one.name), el("dd", {}, text)));
-    tip.show(x, y, el("b", {}, `${across} ${short(value)}`), detail ? el("p", {}, detail(value)) : "", el("dl", { class: "pairs" }, rows));
+    tip.show(
+      x,
+      y,
+      el("b", {}, `${across} ${short(value)}`),
+      detail ? el("p", {}, detail(value)) : "",
+      el("dl", { class: "pairs" }, rows),
+    );
   };
   const hide = () => {
     tip.hide();
@@ -222,7 +274,8 @@ function follow(plot, drawn, across, detail) {
   plot.root.addEventListener("pointermove", (event) => {
     const box = plot.root.getBoundingClientRect();
     const scale = plot.root.viewBox.baseVal.width / box.width;
-    const at = plot.low + (((event.clientX - box.left) * scale - plot.left) / (plot.right - plot.left)) * (plot.high - plot.low);
+    const at =
+      plot.low + (((event.clientX - box.left) * scale - plot.left) / (plot.right - plot.left)) * (plot.high - plot.low);
     place = nearest(steps, at);
     show(steps[place], event.clientX, event.clientY);
   });
@@ -236,7 +289,8 @@ function follow(plot, drawn, across, detail) {
     place = Math.max(0, Math.min(steps.length - 1, place + move));
     const box = plot.root.getBoundingClientRect();
     show(steps[place], box.left + plot.x(steps[place]), box.top + 20);
-    say(`${across} ${short(steps[place])}: ${drawn.map((one) => `${one.name} ${short(one.line.ys[one.line.xs.indexOf(steps[place])])}`).join(", ")}`);
+    const valueOf = ({ line }) => short(line.ys[line.xs.indexOf(steps[place])]);
+    say(`${across} ${short(steps[place])}: ${drawn.map((one) => `${one.name} ${valueOf(one)}`).join(", ")}`);
   });
 }
 
@@ -253,5 +307,9 @@ function nearest(sorted, value) {
 
 /** A short piece of a curve, for legends. */
 function sample({ color, dash }) {
-  return svg("svg", { class: "sample", width: 22, height: 8, "aria-hidden": "true" }, svg("path", { class: `line c${color % STYLES} d${dash % STYLES}`, d: "M1 4H21" }));
+  return svg(
+    "svg",
+    { class: "sample", width: 22, height: 8, "aria-hidden": "true" },
+    svg("path", { class: `line c${color % STYLES} d${dash % STYLES}`, d: "M1 4H21" }),
+  );
 }

@@ -4,9 +4,15 @@ function showCurves(host) {
   const { runs } = app.meta;
   const state = store.state;
   const shown = runs.filter((run) => !state.hidden.includes(run.id));
-  const legend = runs.length > 1 ? el("div", { class: "legend", role: "group", "aria-label": "Runs" }, runs.map(runToggle)) : null;
+  const legend =
+    runs.length > 1 ? el("div", { class: "legend", role: "group", "aria-label": "Runs" }, runs.map(runToggle)) : null;
   const slider = el("input", {
-    type: "range", min: 0, max: 0.98, step: 0.02, value: String(state.smooth), id: "smooth",
+    type: "range",
+    min: 0,
+    max: 0.98,
+    step: 0.02,
+    value: String(state.smooth),
+    id: "smooth",
     on: { input: () => change({ smooth: Number(slider.value) }) },
   });
   const value = el("output", { for: "smooth" }, state.smooth.toFixed(2));
@@ -25,21 +31,45 @@ function runToggle(run) {
     const { hidden } = store.state;
     change({ hidden: on ? [...hidden, run.id] : hidden.filter((one) => one !== run.id) });
   };
-  return button([sample({ color: run.id, dash: run.id }), run.name], flip, { class: "key", "aria-pressed": String(on) });
+  return button([sample({ color: run.id, dash: run.id }), run.name], flip, {
+    class: "key",
+    "aria-pressed": String(on),
+  });
 }
 
 function drawCurves(body, runs, charts) {
   const opened = body.querySelector("details.more")?.open ?? false;
   const width = cardWidth(body);
   const card = (chart) => curveCard(chart, runs, width);
-  const main = charts.filter((chart) => !chart.more).flatMap((chart) => [card(chart), ...(chart.title === "Reward components" ? runs.map((run) => stackCard(chart, run, runs, width)) : [])]).filter(Boolean);
+  const main = charts
+    .filter((chart) => !chart.more)
+    .flatMap((chart) => [
+      card(chart),
+      ...(chart.title === "Reward components" ? runs.map((run) => stackCard(chart, run, runs, width)) : []),
+    ])
+    .filter(Boolean);
   const rest = charts.filter((chart) => chart.more);
   const grid = el("div", { class: "grid" });
   const more = rest.length
-    ? el("details", { class: "more", open: opened, on: { toggle: () => more.open && !grid.childElementCount && grid.append(...rest.map(card).filter(Boolean)) } }, el("summary", {}, `More metrics (${rest.length})`), grid)
+    ? el(
+        "details",
+        {
+          class: "more",
+          open: opened,
+          on: { toggle: () => more.open && !grid.childElementCount && grid.append(...rest.map(card).filter(Boolean)) },
+        },
+        el("summary", {}, `More metrics (${rest.length})`),
+        grid,
+      )
     : null;
   if (opened) grid.append(...rest.map(card).filter(Boolean));
-  body.replaceChildren(...[main.length ? el("div", { class: "grid" }, main) : el("p", { class: "soft" }, "No metrics yet."), more, numbersTable(runs, charts)].filter(Boolean));
+  body.replaceChildren(
+    ...[
+      main.length ? el("div", { class: "grid" }, main) : el("p", { class: "soft" }, "No metrics yet."),
+      more,
+      numbersTable(runs, charts),
+    ].filter(Boolean),
+  );
 }
 
 /** The width of a chart, so that its text keeps its size. */
@@ -59,17 +89,34 @@ function seriesOf(names, runs) {
       const place = names.indexOf(one.name);
       const run = several ? app.meta.runs[one.run].name : "";
       // With several runs the colour is the run's; the dash tells metrics apart where a chart has several of them.
-      return { name: [run, part].filter(Boolean).join(" ") || one.name, xs: one.step, ys: one.value.map((y) => y ?? NaN), color: several ? one.run : place, dash: names.length > 1 ? place : one.run };
+      return {
+        name: [run, part].filter(Boolean).join(" ") || one.name,
+        xs: one.step,
+        ys: one.value.map((y) => y ?? NaN),
+        color: several ? one.run : place,
+        dash: names.length > 1 ? place : one.run,
+      };
     });
 }
 
 function curveCard({ title, unit, names }, runs, width) {
-  const chart = lineChart({ series: seriesOf(names, runs), unit, what: `${title} over steps`, width, smooth: store.state.smooth });
+  const chart = lineChart({
+    series: seriesOf(names, runs),
+    unit,
+    what: `${title} over steps`,
+    width,
+    smooth: store.state.smooth,
+  });
   return chart && el("figure", { class: "card" }, el("figcaption", {}, title), chart);
 }
 
 function stackCard({ unit, names }, run, runs, width) {
-  const series = seriesOf(names, [run]).map((one, at) => ({ ...one, name: names.length > 1 ? one.name.replace(`${run.name} `, "") : one.name, color: at, dash: at }));
+  const series = seriesOf(names, [run]).map((one, at) => ({
+    ...one,
+    name: names.length > 1 ? one.name.replace(`${run.name} `, "") : one.name,
+    color: at,
+    dash: at,
+  }));
   const of = app.meta.runs.length > 1 ? ` of ${run.name}` : "";
   const chart = lineChart({ series, unit, stacked: true, what: `Reward components${of}, stacked`, width });
   return chart && el("figure", { class: "card" }, el("figcaption", {}, `Components stacked${of}`), chart);
@@ -80,16 +127,46 @@ function numbersTable(runs, charts) {
   if (!runs.length) return null;
   const names = charts.flatMap((chart) => chart.names);
   const of = new Map(app.meta.metrics.series.map((one) => [`${one.run} ${one.name}`, one.value]));
-  const cells = (name) => runs.map((run) => {
-    const values = (of.get(`${run.id} ${name}`) ?? []).filter((value) => value !== null);
-    const tail = values.slice(-Math.max(1, Math.round(values.length / 10)));
-    return values.length ? tail.reduce((sum, one) => sum + one, 0) / tail.length : null;
-  });
+  const cells = (name) =>
+    runs.map((run) => {
+      const values = (of.get(`${run.id} ${name}`) ?? []).filter((value) => value !== null);
+      const tail = values.slice(-Math.max(1, Math.round(values.length / 10)));
+      return values.length ? tail.reduce((sum, one) => sum + one, 0) / tail.length : null;
+    });
   const rows = names.map((name) => {
     const found = cells(name);
     const gap = runs.length === 2 && found[0] !== null && found[1] !== null ? found[1] - found[0] : null;
-    return el("tr", {}, el("th", { scope: "row" }, name), found.map((value) => el("td", {}, short(value))), runs.length === 2 && el("td", {}, gap === null ? "–" : `${gap > 0 ? "+" : ""}${short(gap)}`));
+    return el(
+      "tr",
+      {},
+      el("th", { scope: "row" }, name),
+      found.map((value) => el("td", {}, short(value))),
+      runs.length === 2 && el("td", {}, gap === null ? "–" : `${gap > 0 ? "+" : ""}${short(gap)}`),
+    );
   });
-  return el("details", { class: "numbers", open: runs.length > 1 }, el("summary", {}, "Numbers: mean of the last tenth of the steps"),
-    el("div", { class: "scroll" }, el("table", {}, el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "metric"), runs.map((run) => el("th", { scope: "col" }, run.name)), runs.length === 2 && el("th", { scope: "col" }, "difference"))), el("tbody", {}, rows))));
+  return el(
+    "details",
+    { class: "numbers", open: runs.length > 1 },
+    el("summary", {}, "Numbers: mean of the last tenth of the steps"),
+    el(
+      "div",
+      { class: "scroll" },
+      el(
+        "table",
+        {},
+        el(
+          "thead",
+          {},
+          el(
+            "tr",
+            {},
+            el("th", { scope: "col" }, "metric"),
+            runs.map((run) => el("th", { scope: "col" }, run.name)),
+            runs.length === 2 && el("th", { scope: "col" }, "difference"),
+          ),
+        ),
+        el("tbody", {}, rows),
+      ),
+    ),
+  );
 }

@@ -41,7 +41,8 @@ function fill(node, attributes, children) {
 }
 
 const byId = (id) => document.getElementById(id);
-const button = (content, click, attributes = {}) => el("button", { type: "button", on: { click }, ...attributes }, content);
+const button = (content, click, attributes = {}) =>
+  el("button", { type: "button", on: { click }, ...attributes }, content);
 
 /** A number in few characters; null and NaN say that there is none. */
 function short(value) {
@@ -78,7 +79,11 @@ const tip = {
 
 /** Rows of a name and a value for the hint and for lists of facts. */
 function pairs(rows, attributes = {}) {
-  return el("dl", { class: "pairs", ...attributes }, rows.map(([key, value]) => el("div", {}, el("dt", {}, key), el("dd", {}, value))));
+  return el(
+    "dl",
+    { class: "pairs", ...attributes },
+    rows.map(([key, value]) => el("div", {}, el("dt", {}, key), el("dd", {}, value))),
+  );
 }
 
 /** Tell a screen reader. */

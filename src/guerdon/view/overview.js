@@ -8,18 +8,42 @@ function showOverview(host) {
       notices.length ? noticeList(notices) : null,
       evaluationPart(runs, host.clientWidth),
       runs.length > 1 ? recipeDifferences(runs) : null,
-      ...runs.map((run) => el("details", { class: "recipe" }, el("summary", {}, `Recipe${runs.length > 1 ? ` of ${run.name}` : ""}`), el("pre", {}, JSON.stringify(run.recipe, null, 2)))),
+      ...runs.map((run) =>
+        el(
+          "details",
+          { class: "recipe" },
+          el("summary", {}, `Recipe${runs.length > 1 ? ` of ${run.name}` : ""}`),
+          el("pre", {}, JSON.stringify(run.recipe, null, 2)),
+        ),
+      ),
     ].filter(Boolean),
   );
 }
 
 function runCard(run) {
-  const facts = [["steps", `${count(run.done)} of ${count(run.steps ?? run.done)}`], ["rollouts stored at steps", brief(run.rollout_steps)], ["checkpoints", brief(run.checkpoint_steps)], ...run.facts];
-  return el("section", { class: "run", "aria-label": `run ${run.name}` },
-    el("h1", {}, run.name, " ", el("span", { class: `state ${/^[a-z]+$/.test(run.status) ? run.status : ""}` }, run.status)),
+  const facts = [
+    ["steps", `${count(run.done)} of ${count(run.steps ?? run.done)}`],
+    ["rollouts stored at steps", brief(run.rollout_steps)],
+    ["checkpoints", brief(run.checkpoint_steps)],
+    ...run.facts,
+  ];
+  return el(
+    "section",
+    { class: "run", "aria-label": `run ${run.name}` },
+    el(
+      "h1",
+      {},
+      run.name,
+      " ",
+      el("span", { class: `state ${/^[a-z]+$/.test(run.status) ? run.status : ""}` }, run.status),
+    ),
     run.reason && el("p", { class: "problem" }, run.reason),
     run.warnings.map((text) => el("p", { class: "caution" }, text)),
-    pairs(facts.map(([name, value]) => [name, String(value ?? "–")]), { class: "pairs facts" }));
+    pairs(
+      facts.map(([name, value]) => [name, String(value ?? "–")]),
+      { class: "pairs facts" },
+    ),
+  );
 }
 
 /** Steps in a few words: all of them if few, else their ends and number. */
@@ -32,11 +56,24 @@ function brief(steps) {
 function noticeList(notices) {
   const several = app.meta.runs.length > 1;
   const order = (level) => (level === "warning" ? 0 : 1);
-  const items = [...notices].sort((a, b) => order(a.level) - order(b.level)).map((notice) => {
-    const filters = filtersOf(notice);
-    const text = [el("span", { class: `flag ${notice.level === "warning" ? "bad" : "note"}` }, notice.level), " ", several && el("b", {}, `${app.meta.runs[notice.run]?.name}: `), notice.text];
-    return el("li", {}, filters ? button(text, () => change({ ...START_ROWS, filters, view: "rollouts" }, true), { class: "notice" }) : el("span", { class: "notice" }, text));
-  });
+  const items = [...notices]
+    .sort((a, b) => order(a.level) - order(b.level))
+    .map((notice) => {
+      const filters = filtersOf(notice);
+      const text = [
+        el("span", { class: `flag ${notice.level === "warning" ? "bad" : "note"}` }, notice.level),
+        " ",
+        several && el("b", {}, `${app.meta.runs[notice.run]?.name}: `),
+        notice.text,
+      ];
+      return el(
+        "li",
+        {},
+        filters
+          ? button(text, () => change({ ...START_ROWS, filters, view: "rollouts" }, true), { class: "notice" })
+          : el("span", { class: "notice" }, text),
+      );
+    });
   return el("section", {}, el("h2", {}, "Notices"), el("ul", { class: "notices" }, items));
 }
 
@@ -53,7 +90,8 @@ function filtersOf({ filter, run, steps }) {
     if (!column) continue;
     if (Array.isArray(wanted)) filters[name] = [wanted[0] ?? null, wanted[1] ?? null];
     else if (wanted && typeof wanted === "object") filters[name] = [wanted.min ?? null, wanted.max ?? null];
-    else if (typeof wanted === "string") filters[name] = [column.labels?.indexOf(wanted) ?? null, column.labels?.indexOf(wanted) ?? null];
+    else if (typeof wanted === "string")
+      filters[name] = [column.labels?.indexOf(wanted) ?? null, column.labels?.indexOf(wanted) ?? null];
     else filters[name] = [Number(wanted), Number(wanted)];
   }
   return filters;
@@ -64,30 +102,107 @@ function evaluationPart(runs, width) {
   const entries = runs.flatMap((run) =>
     Object.entries(run.evaluation ?? {})
       .filter(([, what]) => what && typeof what === "object" && what.pass_at)
-      .map(([when, what]) => ({ name: runs.length > 1 ? `${run.name}: ${when}` : when, what })));
+      .map(([when, what]) => ({ name: runs.length > 1 ? `${run.name}: ${when}` : when, what })),
+  );
   if (!entries.length) return null;
   const ks = [...new Set(entries.flatMap(({ what }) => Object.keys(what.pass_at)))].sort((a, b) => a - b);
   const percent = (share) => (Number.isFinite(share) ? (100 * share).toFixed(1) : "–");
-  const cell = (found) => (found ? [el("b", {}, `${percent(found.value)}%`), " ", el("small", {}, `[${percent(found.low)}, ${percent(found.high)}]`)] : "–");
+  const cell = (found) =>
+    found
+      ? [
+          el("b", {}, `${percent(found.value)}%`),
+          " ",
+          el("small", {}, `[${percent(found.low)}, ${percent(found.high)}]`),
+        ]
+      : "–";
   const head = ["", ...ks.map((k) => `pass@${k}`), "problems", "unscored"];
-  const table = el("table", {},
-    el("thead", {}, el("tr", {}, head.map((text) => el("th", { scope: "col" }, text)))),
-    el("tbody", {}, entries.map(({ name, what }) =>
-      el("tr", {}, el("th", { scope: "row" }, name), ks.map((k) => el("td", {}, cell(what.pass_at[k]))), el("td", {}, `${short(what.problems)} × ${short(what.samples)}`), el("td", {}, short(what.unscored))))));
-  const rows = ks.flatMap((k) => entries.map(({ name, what }, color) => ({ name: `${name} pass@${k}`, ...what.pass_at[k], color })).filter((row) => Number.isFinite(row.value)));
-  return el("section", {}, el("h2", {}, "Evaluation"),
+  const table = el(
+    "table",
+    {},
+    el(
+      "thead",
+      {},
+      el(
+        "tr",
+        {},
+        head.map((text) => el("th", { scope: "col" }, text)),
+      ),
+    ),
+    el(
+      "tbody",
+      {},
+      entries.map(({ name, what }) =>
+        el(
+          "tr",
+          {},
+          el("th", { scope: "row" }, name),
+          ks.map((k) => el("td", {}, cell(what.pass_at[k]))),
+          el("td", {}, `${short(what.problems)} × ${short(what.samples)}`),
+          el("td", {}, short(what.unscored)),
+        ),
+      ),
+    ),
+  );
+  const rows = ks.flatMap((k) =>
+    entries
+      .map(({ name, what }, color) => ({ name: `${name} pass@${k}`, ...what.pass_at[k], color }))
+      .filter((row) => Number.isFinite(row.value)),
+  );
+  return el(
+    "section",
+    {},
+    el("h2", {}, "Evaluation"),
     el("p", { class: "soft" }, "Held-out problems; 95% bootstrap intervals over problems in brackets."),
-    el("div", { class: "beside" }, el("div", { class: "scroll" }, table), el("figure", { class: "card" }, intervalChart(rows, "pass@k with 95% intervals", Math.min(520, Math.max(300, width - 60))))));
+    el(
+      "div",
+      { class: "beside" },
+      el("div", { class: "scroll" }, table),
+      el(
+        "figure",
+        { class: "card" },
+        intervalChart(rows, "pass@k with 95% intervals", Math.min(520, Math.max(300, width - 60))),
+      ),
+    ),
+  );
 }
 
 /** The settings in which the recipes differ. */
 function recipeDifferences(runs) {
   const flat = runs.map((run) => flatten(run.recipe));
-  const keys = [...new Set(flat.flatMap((one) => [...one.keys()]))].filter((key) => new Set(flat.map((one) => one.get(key))).size > 1);
+  const keys = [...new Set(flat.flatMap((one) => [...one.keys()]))].filter(
+    (key) => new Set(flat.map((one) => one.get(key))).size > 1,
+  );
   const body = keys.length
-    ? el("div", { class: "scroll" }, el("table", {},
-        el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "setting"), runs.map((run) => el("th", { scope: "col" }, run.name)))),
-        el("tbody", {}, keys.slice(0, 200).map((key) => el("tr", {}, el("th", { scope: "row" }, key), flat.map((one) => el("td", {}, one.get(key) ?? "–")))))))
+    ? el(
+        "div",
+        { class: "scroll" },
+        el(
+          "table",
+          {},
+          el(
+            "thead",
+            {},
+            el(
+              "tr",
+              {},
+              el("th", { scope: "col" }, "setting"),
+              runs.map((run) => el("th", { scope: "col" }, run.name)),
+            ),
+          ),
+          el(
+            "tbody",
+            {},
+            keys.slice(0, 200).map((key) =>
+              el(
+                "tr",
+                {},
+                el("th", { scope: "row" }, key),
+                flat.map((one) => el("td", {}, one.get(key) ?? "–")),
+              ),
+            ),
+          ),
+        ),
+      )
     : el("p", { class: "soft" }, "The recipes are equal.");
   return el("section", {}, el("h2", {}, "What differs between the recipes"), body);
 }

@@ -1,6 +1,15 @@
 // The page itself: it opens the source, shows the view that the address names, and listens to the keyboard.
 
-const app = { source: null, meta: null, rows: null, barScale: [0, 1], sync: [], table: null, recolor: null, complain: (error) => say(error.message) };
+const app = {
+  source: null,
+  meta: null,
+  rows: null,
+  barScale: [0, 1],
+  sync: [],
+  table: null,
+  recolor: null,
+  complain: (error) => say(error.message),
+};
 
 const SHOW = { overview: showOverview, curves: showCurves, rollouts: showRollouts, changes: showChanges };
 const TITLES = { overview: "Overview", curves: "Curves", rollouts: "Rollouts", changes: "Changes" };
@@ -19,7 +28,9 @@ const KEYS = [
 
 async function start() {
   theme(remembered());
-  byId("theme").addEventListener("click", () => theme({ auto: "dark", dark: "light", light: "auto" }[document.documentElement.dataset.theme]));
+  byId("theme").addEventListener("click", () =>
+    theme({ auto: "dark", dark: "light", light: "auto" }[document.documentElement.dataset.theme]),
+  );
   byId("help").addEventListener("click", help);
   const main = byId("main");
   app.source = openSource();
@@ -38,7 +49,10 @@ async function start() {
     update(store.state, old);
   });
   document.addEventListener("keydown", onKey);
-  addEventListener("resize", later(() => update(store.state, { ...store.state, view: "" }, true), 150));
+  addEventListener(
+    "resize",
+    later(() => update(store.state, { ...store.state, view: "" }, true), 150),
+  );
   update(store.state, null);
   document.documentElement.dataset.ready = "yes";
   performance.mark("ready");
@@ -78,9 +92,22 @@ function frameUp() {
   const names = runs.map((run) => run.name).join(" / ");
   document.title = visible(`${names || "guerdon"} · guerdon`);
   byId("brand").textContent = "guerdon";
-  byId("tabs").replaceChildren(...VIEWS.map((view) => el("a", { href: `#${view}`, id: `tab-${view}`, on: { click: (event) => (event.preventDefault(), change({ view }, true)) } }, TITLES[view])));
+  byId("tabs").replaceChildren(
+    ...VIEWS.map((view) =>
+      el(
+        "a",
+        {
+          href: `#${view}`,
+          id: `tab-${view}`,
+          on: { click: (event) => (event.preventDefault(), change({ view }, true)) },
+        },
+        TITLES[view],
+      ),
+    ),
+  );
   if (!live && stored > rows) {
-    byId("banner").textContent = `This file holds ${count(rows)} of ${plural(stored, "stored rollout")}; guerdon view shows all of them.`;
+    byId("banner").textContent =
+      `This file holds ${count(rows)} of ${plural(stored, "stored rollout")}; guerdon view shows all of them.`;
     byId("banner").hidden = false;
   }
 }
@@ -131,15 +158,39 @@ function help() {
   if (dialog.open) return dialog.close();
   dialog.replaceChildren(
     el("h2", { id: "keys-title" }, "Keys"),
-    el("dl", { class: "pairs" }, KEYS.map(([key, what]) => el("div", {}, el("dt", {}, key.split(" ").map((one) => (one === "or" ? " or " : [el("kbd", {}, one), " "]))), el("dd", {}, what)))),
-    el("p", { class: "soft" }, "Click a column to sort by it, shift-click for a second key. The address keeps the view: copy it to share or come back."),
-    button("Close", () => dialog.close()));
+    el(
+      "dl",
+      { class: "pairs" },
+      KEYS.map(([key, what]) =>
+        el(
+          "div",
+          {},
+          el(
+            "dt",
+            {},
+            key.split(" ").map((one) => (one === "or" ? " or " : [el("kbd", {}, one), " "])),
+          ),
+          el("dd", {}, what),
+        ),
+      ),
+    ),
+    el(
+      "p",
+      { class: "soft" },
+      "Click a column to sort by it, shift-click for a second key. " +
+        "The address keeps the view: copy it to share or come back.",
+    ),
+    button("Close", () => dialog.close()),
+  );
   dialog.showModal();
 }
 
 function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-  const typing = /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName) && event.target.type !== "range" && event.target.type !== "checkbox";
+  const typing =
+    /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName) &&
+    event.target.type !== "range" &&
+    event.target.type !== "checkbox";
   if (event.key === "Escape") return escapeFrom(event, typing);
   if (typing || byId("keys").open) return;
   const { view, row } = store.state;
@@ -156,7 +207,11 @@ function onKey(event) {
     "]": rollouts && (() => move(1)),
     "[": rollouts && (() => move(-1)),
     g: rollouts && (() => toGroup()),
-    Enter: rollouts && row === null && (event.target === document.body || event.target === byId("main")) && (() => app.table.open(app.table.at)),
+    Enter:
+      rollouts &&
+      row === null &&
+      (event.target === document.body || event.target === byId("main")) &&
+      (() => app.table.open(app.table.at)),
   };
   const action = number >= 0 ? () => change({ view: VIEWS[number] }, true) : actions[event.key];
   if (!action) return;

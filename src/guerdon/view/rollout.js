@@ -23,8 +23,14 @@ function flagsOf(row) {
   if (error) add("error", "bad", error);
   if (app.rows.get("unscored", row)) add("unscored", "bad", "no reward: it takes part in no statistics");
   const twins = app.rows.get("duplicate", row);
-  if (twins) add(`${twins + 1}×`, "note", `${plural(twins, "other response")} of its group say${twins === 1 ? "s" : ""} the same`);
-  if (app.grouped && app.rows.get("signal", row) === false) add("no signal", "note", "all rewards of its group are equal");
+  if (twins)
+    add(
+      `${twins + 1}×`,
+      "note",
+      `${plural(twins, "other response")} of its group say${twins === 1 ? "s" : ""} the same`,
+    );
+  if (app.grouped && app.rows.get("signal", row) === false)
+    add("no signal", "note", "all rewards of its group are equal");
   return flags;
 }
 
@@ -38,16 +44,23 @@ function titleOf(row) {
 async function showRollout(host, row) {
   const content = el("div", { class: "detail-body" }, el("p", { class: "loading" }, "Loading …"));
   const problem = app.rows.get("problem", row);
-  const changes = () => change({ view: "changes", run: app.rows.get("run", row), problem, before: null, after: null }, true);
+  const changes = () =>
+    change({ view: "changes", run: app.rows.get("run", row), problem, before: null, after: null }, true);
   host.replaceChildren(
-    el("div", { class: "detail-head" },
+    el(
+      "div",
+      { class: "detail-head" },
       el("h2", { tabindex: "-1", id: "detail-title" }, titleOf(row), " ", flagsOf(row)),
-      el("div", { class: "tools" },
+      el(
+        "div",
+        { class: "tools" },
         button("‹", () => move(-1), { "aria-label": "Previous rollout", title: "previous [" }),
         button("›", () => move(1), { "aria-label": "Next rollout", title: "next ]" }),
         button("Group", () => change({ group: true }, true), { title: "its group side by side: g" }),
         problem !== null && button("Changes", changes, { title: "the same problem at another step" }),
-        button("Close", () => change({ row: null }), { title: "Esc" }))),
+        button("Close", () => change({ row: null }), { title: "Esc" }),
+      ),
+    ),
     content,
   );
   const found = await attempt(content, () => app.source.rollout(row));
@@ -72,28 +85,58 @@ function rolloutParts(found, row) {
   const rest = Object.entries(found.values ?? {}).filter(([name]) => !known.has(name));
   const list = parts.map(([name, value], at) => {
     const zeros = Array(at).fill(["", 0]);
-    return el("tr", {}, el("th", { scope: "row" }, name), el("td", {}, short(value)), el("td", {}, rewardBar([...zeros, [name, value]], NaN, app.barScale, { width: 130 })));
+    return el(
+      "tr",
+      {},
+      el("th", { scope: "row" }, name),
+      el("td", {}, short(value)),
+      el("td", {}, rewardBar([...zeros, [name, value]], NaN, app.barScale, { width: 130 })),
+    );
   });
   return [
     found.error && el("p", { class: "problem" }, el("b", {}, "unscored: "), found.error),
-    el("section", { "aria-label": "Reward", class: "earned" },
-      el("table", { class: "components" },
-        el("tr", { class: "sum" }, el("th", { scope: "row" }, "reward"), el("td", {}, short(app.rows.get("reward", row))), el("td", {}, rowBar(row, { width: 130 }))),
-        list),
-      pairs(rest.map(([name, value]) => [words(name), short(value)]), { class: "pairs wide" })),
+    el(
+      "section",
+      { "aria-label": "Reward", class: "earned" },
+      el(
+        "table",
+        { class: "components" },
+        el(
+          "tr",
+          { class: "sum" },
+          el("th", { scope: "row" }, "reward"),
+          el("td", {}, short(app.rows.get("reward", row))),
+          el("td", {}, rowBar(row, { width: 130 })),
+        ),
+        list,
+      ),
+      pairs(
+        rest.map(([name, value]) => [words(name), short(value)]),
+        { class: "pairs wide" },
+      ),
+    ),
     found.prompt && el("h3", {}, "Prompt"),
     found.prompt && el("div", { class: "foreign prompt", dir: "auto" }, found.prompt),
-    found.answer !== null && found.answer !== undefined && el("p", { class: "answer" }, "reference answer ", el("code", {}, found.answer)),
+    found.answer !== null &&
+      found.answer !== undefined &&
+      el("p", { class: "answer" }, "reference answer ", el("code", {}, found.answer)),
     found.tokens || !found.steps?.count ? responsePart(found, row) : null,
     found.steps?.count > (found.tokens ? 1 : 0) ? episodePart(found.steps) : null,
   ].filter(Boolean);
 }
 
 /** Values of a column for the group of a row, so that colours agree within it. */
-const nearby = (row) => (name) => (app.rows.has(name) ? [...app.rows.group(row)].map((one) => app.rows.get(name, one)) : []);
+const nearby = (row) => (name) =>
+  app.rows.has(name) ? [...app.rows.group(row)].map((one) => app.rows.get(name, one)) : [];
 
 function responsePart(found, row) {
-  if (!found.tokens) return el("section", {}, el("h3", {}, "Response"), el("div", { class: "foreign tokens", dir: "auto" }, found.response || el("i", { class: "soft" }, "empty")));
+  if (!found.tokens)
+    return el(
+      "section",
+      {},
+      el("h3", {}, "Response"),
+      el("div", { class: "foreign tokens", dir: "auto" }, found.response || el("i", { class: "soft" }, "empty")),
+    );
   const { columns } = found.tokens;
   const drawn = sequence({ ...found.tokens, spans: found.spans }, "tokens of the response");
   const chart = el("div", { class: "along" });
@@ -104,10 +147,20 @@ function responsePart(found, row) {
     if (name) chart.replaceChildren(alongChart(name, columns[name], "token", (at) => found.tokens.text[at]) ?? "");
     return choice.names;
   };
-  return el("section", {},
+  return el(
+    "section",
+    {},
     el("h3", {}, "Response ", el("small", {}, plural(found.tokens.text.length, "token"))),
-    choice.node, drawn.node, chart,
-    el("details", {}, el("summary", {}, "As plain text"), el("div", { class: "foreign tokens", dir: "auto" }, found.response)));
+    choice.node,
+    drawn.node,
+    chart,
+    el(
+      "details",
+      {},
+      el("summary", {}, "As plain text"),
+      el("div", { class: "foreign tokens", dir: "auto" }, found.response),
+    ),
+  );
 }
 
 /** The width for a chart in the panel. */
@@ -117,7 +170,12 @@ function alongChart(name, values, across, label) {
   const ys = values.map((value) => value ?? NaN);
   return lineChart({
     series: [{ name: words(name), xs: ys.map((_, at) => at), ys, color: 0, dash: 0 }],
-    unit: words(name), across, what: `${words(name)} over ${across}s`, width: chartRoom(), height: 130, detail: label && ((at) => el("span", { class: "mono" }, clip(label(at) ?? "", 80))),
+    unit: words(name),
+    across,
+    what: `${words(name)} over ${across}s`,
+    width: chartRoom(),
+    height: 130,
+    detail: label && ((at) => el("span", { class: "mono" }, clip(label(at) ?? "", 80))),
   });
 }
 
@@ -126,11 +184,26 @@ function episodePart(steps) {
   const names = Object.keys(steps.columns);
   const components = names.filter((name) => name.startsWith("reward/"));
   const series = (components.length ? components : names.filter((name) => name === "reward")).map((name, at) => ({
-    name: name.replace("reward/", ""), xs: steps.columns[name].map((_, step) => step), ys: steps.columns[name].map((value) => value ?? NaN), color: at, dash: at,
+    name: name.replace("reward/", ""),
+    xs: steps.columns[name].map((_, step) => step),
+    ys: steps.columns[name].map((value) => value ?? NaN),
+    color: at,
+    dash: at,
   }));
   const label = steps.action?.length ? (at) => `action ${steps.action[at]}` : null;
   const charts = el("div", { class: "along" });
-  if (series.length) charts.append(lineChart({ series, unit: "reward", across: "step of the episode", what: "reward components over the steps of the episode", width: chartRoom(), height: 170, detail: label && ((at) => label(at)) }) ?? "");
+  if (series.length)
+    charts.append(
+      lineChart({
+        series,
+        unit: "reward",
+        across: "step of the episode",
+        what: "reward components over the steps of the episode",
+        width: chartRoom(),
+        height: 170,
+        detail: label && ((at) => label(at)),
+      }) ?? "",
+    );
   for (const name of names) {
     if (name.startsWith("reward/") || (name === "reward" && !components.length)) continue;
     charts.append(alongChart(name, steps.columns[name], "step of the episode", label) ?? "");
@@ -155,19 +228,39 @@ async function showGroup(host, row) {
   const cards = el("div", { class: "cards" });
   const tools = el("div");
   host.replaceChildren(
-    el("div", { class: "detail-head" },
-      el("h2", { tabindex: "-1", id: "detail-title" }, `${run}step ${get("step")} · group ${get("group")} `, el("small", {}, `${plural(rows.length, "rollout")}, best first`)),
-      el("div", { class: "tools" },
+    el(
+      "div",
+      { class: "detail-head" },
+      el(
+        "h2",
+        { tabindex: "-1", id: "detail-title" },
+        `${run}step ${get("step")} · group ${get("group")} `,
+        el("small", {}, `${plural(rows.length, "rollout")}, best first`),
+      ),
+      el(
+        "div",
+        { class: "tools" },
         button("‹", () => moveGroup(-1), { "aria-label": "Previous group", title: "previous [" }),
         button("›", () => moveGroup(1), { "aria-label": "Next group", title: "next ]" }),
-        button("Back", () => change({ group: false }), { title: "Esc" }))),
-    head, barLegend(app.meta.components), tools, cards,
+        button("Back", () => change({ group: false }), { title: "Esc" }),
+      ),
+    ),
+    head,
+    barLegend(app.meta.components),
+    tools,
+    cards,
   );
   const targets = [];
   const load = async (some) => {
     const found = await attempt(cards, () => Promise.all(some.map((one) => app.source.rollout(one))));
     if (!found || !cards.isConnected) return;
-    if (!targets.length) head.replaceChildren(el("div", { class: "foreign prompt", dir: "auto" }, found[0]?.prompt ?? ""), found[0]?.answer ?? null ? el("p", { class: "answer" }, "reference answer ", el("code", {}, found[0].answer)) : "");
+    if (!targets.length)
+      head.replaceChildren(
+        found[0]?.prompt ? el("div", { class: "foreign prompt", dir: "auto" }, found[0].prompt) : "",
+        (found[0]?.answer ?? null)
+          ? el("p", { class: "answer" }, "reference answer ", el("code", {}, found[0].answer))
+          : "",
+      );
     found.forEach((one, at) => cards.append(groupCard(one, some[at], targets, some[at] === row)));
     const choice = colorChoice(targets);
     tools.replaceChildren(choice.node);
@@ -182,13 +275,27 @@ async function showGroup(host, row) {
 }
 
 function groupCard(found, row, targets, current) {
-  const card = el("article", { class: `card rollout${current ? " current" : ""}`, "aria-label": `rollout ${app.rows.get("traj", row)}` });
-  const open = button(`rollout ${app.rows.get("traj", row)}`, () => change({ row, group: false }, true), { class: "link" });
-  const chips = partsOf(row).map(([name, value]) => el("span", { class: "chip" }, `${name} `, el("b", {}, short(value))));
+  const card = el("article", {
+    class: `card rollout${current ? " current" : ""}`,
+    "aria-label": `rollout ${app.rows.get("traj", row)}`,
+  });
+  const open = button(`rollout ${app.rows.get("traj", row)}`, () => change({ row, group: false }, true), {
+    class: "link",
+  });
+  const chips = partsOf(row).map(([name, value]) =>
+    el("span", { class: "chip" }, `${name} `, el("b", {}, short(value))),
+  );
   const advantage = app.rows.get("advantage", row);
   card.append(
     el("div", { class: "card-head" }, open, rowBar(row), el("b", {}, short(app.rows.get("reward", row)))),
-    el("div", { class: "chips" }, chips, advantage !== null && el("span", { class: "chip" }, "advantage ", el("b", {}, short(advantage))), el("span", { class: "chip" }, "length ", el("b", {}, short(app.rows.get("length", row)))), flagsOf(row)),
+    el(
+      "div",
+      { class: "chips" },
+      chips,
+      advantage !== null && el("span", { class: "chip" }, "advantage ", el("b", {}, short(advantage))),
+      el("span", { class: "chip" }, "length ", el("b", {}, short(app.rows.get("length", row)))),
+      flagsOf(row),
+    ),
   );
   if (found.tokens) {
     const drawn = sequence({ ...found.tokens, spans: found.spans }, "tokens of the response");
@@ -198,10 +305,26 @@ function groupCard(found, row, targets, current) {
     const names = Object.keys(found.steps.columns);
     const parts = names.filter((name) => name.startsWith("reward/"));
     const series = (parts.length ? parts : names.filter((name) => name === "reward")).map((name, at) => ({
-      name: name.replace("reward/", ""), xs: found.steps.columns[name].map((_, step) => step), ys: found.steps.columns[name].map((value) => value ?? NaN), color: at, dash: at,
+      name: name.replace("reward/", ""),
+      xs: found.steps.columns[name].map((_, step) => step),
+      ys: found.steps.columns[name].map((value) => value ?? NaN),
+      color: at,
+      dash: at,
     }));
-    card.append(lineChart({ series, unit: "reward", across: "step of the episode", what: "reward components over the steps", width: 320, height: 140 }) ?? "");
-  } else card.append(el("div", { class: "foreign tokens", dir: "auto" }, found.response || el("i", { class: "soft" }, "empty")));
+    card.append(
+      lineChart({
+        series,
+        unit: "reward",
+        across: "step of the episode",
+        what: "reward components over the steps",
+        width: 320,
+        height: 140,
+      }) ?? "",
+    );
+  } else
+    card.append(
+      el("div", { class: "foreign tokens", dir: "auto" }, found.response || el("i", { class: "soft" }, "empty")),
+    );
   return card;
 }
 

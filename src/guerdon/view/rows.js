@@ -141,13 +141,21 @@ function sortKeys({ data, kind, labels }, falling) {
     }
   } else if (kind === "label") {
     const rank = new Uint32Array(labels.length);
-    labels.map((label, code) => [label, code]).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)).forEach(([, code], place) => (rank[code] = place));
+    labels
+      .map((label, code) => [label, code])
+      .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
+      .forEach(([, code], place) => (rank[code] = place));
     for (let row = 0; row < keys.length; row += 1) keys[row] = rank[data[row]];
   } else {
     for (let row = 0; row < keys.length; row += 1) keys[row] = data[row] ^ 0x80000000;
   }
   if (falling) for (let row = 0; row < keys.length; row += 1) keys[row] = ~keys[row];
-  const missing = { float: Number.isNaN, int: (value) => value === MISSING, bool: (value) => value > 1, label: () => false }[kind];
+  const missing = {
+    float: Number.isNaN,
+    int: (value) => value === MISSING,
+    bool: (value) => value > 1,
+    label: () => false,
+  }[kind];
   for (let row = 0; row < keys.length; row += 1)
     if (missing(data[row])) keys[row] = LAST;
     else if (keys[row] === LAST) keys[row] = LAST - 1;

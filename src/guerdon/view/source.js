@@ -13,7 +13,10 @@ function decode(text, kind) {
 
 /** A JSON answer, or an error with the server's sentence. */
 async function ask(path, body) {
-  const options = body === undefined ? {} : { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" } };
+  const options =
+    body === undefined
+      ? {}
+      : { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" } };
   let answer;
   try {
     answer = await fetch(path, options);
@@ -71,7 +74,11 @@ class Embedded {
 
   async texts(rows) {
     const { prompt, response } = this.data.texts;
-    return { rows, prompt: rows.map((row) => prompt[row]?.slice(0, 200)), response: rows.map((row) => response[row]?.slice(0, 400)) };
+    return {
+      rows,
+      prompt: rows.map((row) => prompt[row]?.slice(0, 200)),
+      response: rows.map((row) => response[row]?.slice(0, 400)),
+    };
   }
 
   async search(text, where, exact) {

@@ -36,7 +36,8 @@ function change(part, push = false) {
 function toHash(state) {
   const query = new URLSearchParams();
   const put = (key, value, usual) => value !== usual && value !== null && query.set(key, value);
-  for (const [name, [low, high]] of Object.entries(state.filters)) query.set(`f.${name}`, `${low ?? ""}..${high ?? ""}`);
+  for (const [name, [low, high]] of Object.entries(state.filters))
+    query.set(`f.${name}`, `${low ?? ""}..${high ?? ""}`);
   put("q", state.query, "");
   put("in", state.within, START.within);
   put("case", state.exact ? "1" : "", "");
@@ -55,7 +56,8 @@ function toHash(state) {
 function fromHash(hash) {
   const [view, text = ""] = hash.replace(/^#/, "").split(/\?(.*)/s);
   const query = new URLSearchParams(text);
-  const number = (key, usual) => (query.has(key) && query.get(key) !== "" && Number.isFinite(+query.get(key)) ? +query.get(key) : usual);
+  const number = (key, usual) =>
+    query.has(key) && query.get(key) !== "" && Number.isFinite(+query.get(key)) ? +query.get(key) : usual;
   const list = (key) => (query.get(key) || "").split(",").filter(Boolean);
   const filters = ranges();
   for (const [key, value] of query) {

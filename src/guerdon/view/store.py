@@ -6,14 +6,16 @@ Idea
 """
 
 import base64
+import contextlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow
 
 from guerdon.errors import GuerdonError
 from guerdon.runs.checkpoint import steps_in
@@ -164,18 +166,21 @@ class Store:
         """
         if len(numbers) > MOST:
             raise GuerdonError(f"texts must be asked for at most {MOST} rows at once, got {len(numbers)}")
-        return self.texts.heads(self.now.rows, numbers)
+        with reading():
+            return self.texts.heads(self.now.rows, numbers)
 
     def search(self, text: str, where: str = "response", case: bool = False) -> dict[str, Any]:
         """The answer of ``/api/search``."""
         if where not in ("response", "prompt", "both"):
             raise GuerdonError(f"a search must be in response, prompt or both, got {where!r}")
-        return {"rows": self.texts.search(self.now.rows, text, where, case)}
+        with reading():
+            return {"rows": self.texts.search(self.now.rows, text, where, case)}
 
     def rollout(self, row: int) -> dict[str, Any]:
         """The answer of ``/api/rollout``."""
         part, inside = self.now.rows.find(row)
-        return rollout(part, inside, row)
+        with reading():
+            return rollout(part, inside, row)
 
     def changes(self, run: int, problem: int) -> dict[str, Any]:
         """The answer of ``/api/changes``: the rows of one problem by stored step.
@@ -192,7 +197,8 @@ class Store:
             by_step.setdefault(int(rows.column("step")[row]), []).append(row)
         steps = sorted(by_step)
         part, inside = rows.find(int(found[0]))
-        prompts, _ = self.texts.of(part)
+        with reading():
+            prompts, _ = self.texts.of(part)
         prompt = None if prompts is None else prompts[int(part.group[inside])].as_py()
         return {"problem": problem, "prompt": prompt, "steps": steps, "rows": [by_step[step] for step in steps]}
 
@@ -215,6 +221,19 @@ class Store:
             "texts": {"prompt": heads["prompt"], "response": heads["response"]},
             "rollouts": opened,
         }
+
+
+@contextlib.contextmanager
+def reading() -> Iterator[None]:
+    """Files may go while they are looked at: a run that is resumed cuts off what it did after its checkpoint.
+
+    Raises:
+        GuerdonError: if they did.
+    """
+    try:
+        yield
+    except (OSError, pyarrow.ArrowException) as error:
+        raise GuerdonError(f"these rollouts must still be there, but they cannot be read: {error}") from None
 
 
 def encoded(values: np.ndarray) -> str:

@@ -8,8 +8,22 @@ const TEXT_COLUMNS = ["prompt", "response"];
 const WIDE = ["step", "group", "problem", "reward", "components", "advantage", "length", "flags"];
 const NARROW = ["step", "reward", "components", "flags"];
 const ROOM = 820;
-/** Narrower than this many pixels the table leaves out columns. */
-const WIDTHS = { __proto__: null, step: "54px", group: "56px", traj: "64px", problem: "82px", reward: "76px", components: "108px", advantage: "92px", length: "72px", flags: "122px", prompt: "minmax(120px, 1fr)", response: "minmax(160px, 2fr)" };
+const ROOM_FOR_PROMPT = 1060;
+/** Narrower than this many pixels the table leaves out columns, and the prompt. */
+const WIDTHS = {
+  __proto__: null,
+  step: "54px",
+  group: "56px",
+  traj: "64px",
+  problem: "82px",
+  reward: "76px",
+  components: "108px",
+  advantage: "92px",
+  length: "72px",
+  flags: "122px",
+  prompt: "minmax(120px, 1fr)",
+  response: "minmax(160px, 2fr)",
+};
 
 class Table {
   constructor() {
@@ -19,7 +33,19 @@ class Table {
     this.wanted = new Set();
     this.body = el("div", { class: "rows", role: "rowgroup" });
     this.head = el("div", { class: "head", role: "row", "aria-rowindex": 1 });
-    this.grid = el("div", { class: "table", role: "grid", tabindex: "0", "aria-label": "Rollouts", id: "rows", on: { scroll: () => this.draw(), keydown: (event) => this.key(event) } }, this.head, this.body);
+    this.grid = el(
+      "div",
+      {
+        class: "table",
+        role: "grid",
+        tabindex: "0",
+        "aria-label": "Rollouts",
+        id: "rows",
+        on: { scroll: () => this.draw(), keydown: (event) => this.key(event) },
+      },
+      this.head,
+      this.body,
+    );
     this.fetch = later(() => this.load(), 40);
     this.body.addEventListener("click", (event) => {
       const row = event.target.closest("[data-place]");
@@ -36,8 +62,11 @@ class Table {
     const { extra, sort } = store.state;
     const all = this.grid.clientWidth >= ROOM ? WIDE : NARROW;
     const base = all.filter((name) => ["components", "flags"].includes(name) || rows.has(name));
-    const more = [...new Set([...extra, ...sort.map(([name]) => name)])].filter((name) => rows.has(name) && !base.includes(name) && name !== "run");
-    const texts = app.meta.runs.some((run) => run.domain === "text") ? (all === WIDE ? ["prompt", "response"] : ["response"]) : [];
+    const more = [...new Set([...extra, ...sort.map(([name]) => name)])].filter(
+      (name) => rows.has(name) && !base.includes(name) && name !== "run",
+    );
+    const spoken = meta.runs.some((run) => run.domain === "text");
+    const texts = spoken ? [...(this.grid.clientWidth >= ROOM_FOR_PROMPT ? ["prompt"] : []), "response"] : [];
     return [...(meta.runs.length > 1 ? ["run"] : []), ...base, ...more, ...texts];
   }
 
@@ -60,16 +89,27 @@ class Table {
     const least = this.names.reduce((sum, name) => sum + Number(/\d+/.exec(this.width(name))[0]), 0);
     this.grid.style.setProperty("--least", `${least}px`);
     this.grid.setAttribute("aria-colcount", this.names.length);
-    this.head.replaceChildren(...this.names.map((name) => {
-      const place = sort.findIndex(([one]) => one === name);
-      const sortable = app.rows.has(name);
-      const sorted = place < 0 ? "none" : sort[place][1] ? "descending" : "ascending";
-      const arrow = place < 0 ? "" : `${sort[place][1] ? " ↓" : " ↑"}${sort.length > 1 ? place + 1 : ""}`;
-      const text = `${words(name)}${arrow}`;
-      const cell = el("div", { class: `cell${this.numeric(name) ? " number" : ""}`, role: "columnheader", "aria-sort": sortable ? sorted : null, title: name });
-      cell.append(sortable ? button(text, (event) => this.sortBy(name, event.shiftKey), { tabindex: "0" }) : el("span", {}, text));
-      return cell;
-    }));
+    this.head.replaceChildren(
+      ...this.names.map((name) => {
+        const place = sort.findIndex(([one]) => one === name);
+        const sortable = app.rows.has(name);
+        const sorted = place < 0 ? "none" : sort[place][1] ? "descending" : "ascending";
+        const arrow = place < 0 ? "" : `${sort[place][1] ? " ↓" : " ↑"}${sort.length > 1 ? place + 1 : ""}`;
+        const text = `${words(name)}${arrow}`;
+        const cell = el("div", {
+          class: `cell${this.numeric(name) ? " number" : ""}`,
+          role: "columnheader",
+          "aria-sort": sortable ? sorted : null,
+          title: name,
+        });
+        cell.append(
+          sortable
+            ? button(text, (event) => this.sortBy(name, event.shiftKey), { tabindex: "0" })
+            : el("span", {}, text),
+        );
+        return cell;
+      }),
+    );
   }
 
   width(name) {
@@ -121,7 +161,15 @@ class Table {
 
   row(at, row, shift) {
     const chosen = at === this.at;
-    const node = el("div", { class: `line-row${chosen ? " at" : ""}${row === store.state.row ? " open" : ""}`, role: "row", id: `place-${at}`, "data-place": at, "data-row": row, "aria-rowindex": at + 2, "aria-selected": String(row === store.state.row) });
+    const node = el("div", {
+      class: `line-row${chosen ? " at" : ""}${row === store.state.row ? " open" : ""}`,
+      role: "row",
+      id: `place-${at}`,
+      "data-place": at,
+      "data-row": row,
+      "aria-rowindex": at + 2,
+      "aria-selected": String(row === store.state.row),
+    });
     node.style.setProperty("transform", `translateY(${at * ROW + shift}px)`);
     for (const name of this.names) node.append(this.cell(name, row));
     return node;
@@ -146,7 +194,9 @@ class Table {
     if (!rows.length) return;
     try {
       const found = await app.source.texts(rows);
-      found.rows.forEach((row, at) => this.texts.set(row, { prompt: found.prompt[at] ?? "", response: found.response[at] ?? "" }));
+      found.rows.forEach((row, at) =>
+        this.texts.set(row, { prompt: found.prompt[at] ?? "", response: found.response[at] ?? "" }),
+      );
     } catch (error) {
       app.complain(error);
       rows.forEach((row) => this.texts.set(row, { prompt: "", response: "" }));
@@ -186,7 +236,9 @@ class Table {
   key(event) {
     if (event.target !== this.grid) return;
     const page = Math.max(1, Math.floor(this.grid.clientHeight / ROW) - 2);
-    const move = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -Infinity, End: Infinity }[event.key];
+    const move = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -Infinity, End: Infinity }[
+      event.key
+    ];
     if (event.key === "Enter") this.open(this.at);
     else if (move !== undefined) this.go(this.at + move);
     else return;

@@ -11,9 +11,15 @@ function scaleOf(name, lists) {
   const low = values.reduce((a, b) => Math.min(a, b), Infinity);
   const high = values.reduce((a, b) => Math.max(a, b), -Infinity);
   const signed = (low < 0 && high > 0) || SIGNED.test(name);
-  const sizes = values.map(Math.abs).sort((a, b) => a - b);
-  // One outlier must not wash out all others.
-  const top = sizes[Math.min(sizes.length - 1, Math.floor(sizes.length * 0.98))] || 1;
+  const tops = lists.map((list) => {
+    const sizes = Array.from(list ?? [])
+      .filter(Number.isFinite)
+      .map(Math.abs)
+      .sort((a, b) => a - b);
+    // One outlier must not wash out all others.
+    return sizes[Math.min(sizes.length - 1, Math.floor(sizes.length * 0.98))] ?? 0;
+  });
+  const top = Math.max(0, ...tops) || 1;
   return { name, signed, top, below: !signed && high <= 0 && low < 0 };
 }
 
@@ -50,14 +56,23 @@ function pickColumn(columns, wanted) {
 
 /** `{text, columns, turn, spans}` as elements; returns `{node, recolor(name, scale)}`. */
 function sequence({ text, columns, turn, spans = [], separate = false }, what) {
-  const node = el("div", { class: separate ? "tokens steps" : "tokens", role: "group", "aria-label": what, dir: "auto" });
+  const node = el("div", {
+    class: separate ? "tokens steps" : "tokens",
+    role: "group",
+    "aria-label": what,
+    dir: "auto",
+  });
   const drawn = [];
   let [name, scale] = ["", null];
   const draw = (to) => {
     for (let at = drawn.length; at < to; at += 1) {
       marks(node, at, turn, spans);
       const inside = spans.find((span) => span.from <= at && at < span.to && span.kind !== "turn");
-      const token = el("span", { class: `t${inside ? ` in ${inside.kind}` : ""}`, tabindex: at === 0 ? "0" : "-1", "data-at": at }, glyph(text[at]));
+      const token = el(
+        "span",
+        { class: `t${inside ? ` in ${inside.kind}` : ""}`, tabindex: at === 0 ? "0" : "-1", "data-at": at },
+        glyph(text[at]),
+      );
       drawn.push(token);
       node.append(token);
       if (scale) paint(token, columns[name]?.[at], scale);
@@ -91,10 +106,13 @@ function glyph(text) {
 
 /** Signs before token `at`: the end of a call, text that was not sampled, a new turn, the start of a call. */
 function marks(node, at, turn, spans) {
-  const sign = (kind, text, more = "") => node.append(el("span", { class: `mark ${more} ${SPANS[kind] ? kind : ""}` }, text));
-  const nameOf = ({ kind, label }) => (label && words(label) !== (SPANS[kind] ?? kind) ? `${SPANS[kind] ?? kind}: ${label}` : SPANS[kind] ?? kind);
+  const sign = (kind, text, more = "") =>
+    node.append(el("span", { class: `mark ${more} ${SPANS[kind] ? kind : ""}` }, text));
+  const nameOf = ({ kind, label }) =>
+    label && words(label) !== (SPANS[kind] ?? kind) ? `${SPANS[kind] ?? kind}: ${label}` : (SPANS[kind] ?? kind);
   const here = spans.filter((span) => span.kind !== "turn");
-  for (const span of here) if (span.to === at && span.to > span.from) sign(span.kind, `end of ${SPANS[span.kind] ?? span.kind}`, "end");
+  for (const span of here)
+    if (span.to === at && span.to > span.from) sign(span.kind, `end of ${SPANS[span.kind] ?? span.kind}`, "end");
   for (const span of here) {
     if (span.from !== at || span.to > at) continue;
     sign(span.kind, nameOf(span));
@@ -105,10 +123,16 @@ function marks(node, at, turn, spans) {
 }
 
 function hint(at, { text, columns, turn, spans }) {
-  const inside = spans.filter((span) => span.from <= at && at < span.to).map((span) => `${SPANS[span.kind] ?? span.kind} ${span.label ?? ""}`);
+  const inside = spans
+    .filter((span) => span.from <= at && at < span.to)
+    .map((span) => `${SPANS[span.kind] ?? span.kind} ${span.label ?? ""}`);
   const place = [`number ${at}`, turn ? `turn ${turn[at] + 1}` : "", ...inside].filter(Boolean).join(", ");
   const rows = Object.entries(columns).map(([name, values]) => [words(name), short(values[at])]);
-  return [el("b", { class: "mono" }, JSON.stringify(text[at]).slice(0, 200)), el("p", { class: "soft" }, place), pairs(rows)];
+  return [
+    el("b", { class: "mono" }, JSON.stringify(text[at]).slice(0, 200)),
+    el("p", { class: "soft" }, place),
+    pairs(rows),
+  ];
 }
 
 function listen(node, drawn, content) {
@@ -143,12 +167,19 @@ function colorChoice(targets, label = "Colour by") {
   const names = [...new Set(targets.flatMap((target) => Object.keys(target.columns)))];
   if (!names.length) return { node: el("span"), apply() {} };
   const legend = el("span");
-  const select = el("select", { id: "color", "aria-label": label, on: { change: () => change({ color: select.value }) } });
+  const select = el("select", {
+    id: "color",
+    "aria-label": label,
+    on: { change: () => change({ color: select.value }) },
+  });
   for (const name of names) select.append(el("option", { value: name }, words(name)));
   const apply = (wanted) => {
     const name = pickColumn(Object.fromEntries(names.map((one) => [one, true])), wanted);
     select.value = name;
-    const scale = scaleOf(name, targets.map((target) => target.columns[name]).concat(targets.map((target) => target.near?.(name))));
+    const scale = scaleOf(
+      name,
+      targets.map((target) => target.columns[name]).concat(targets.map((target) => target.near?.(name))),
+    );
     for (const target of targets) target.recolor(name, scale);
     legend.replaceChildren(scaleLegend(scale));
     return name;

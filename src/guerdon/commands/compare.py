@@ -17,6 +17,7 @@ The folder holds compare.html, compare.json and one run folder per method, task 
 import argparse
 import json
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,21 +92,24 @@ def run(arguments: argparse.Namespace) -> int:
         print_json(data)
     else:
         show(data, plan.folder)
-    return int(any(end.status == "failed" for end in ended.values()))
+    return int(any(cell not in measured for cell in plan.cells()))
 
 
 def claim_soon(claim: Any, folder: Path, seconds: float = 30.0) -> Any:
     """Hold the folder; processes that a kill left behind are waited for, because they end with their step."""
     import time
 
-    until = time.monotonic() + seconds
+    until, said = time.monotonic() + seconds, False
     while True:
         try:
             return claim(folder)
         except GuerdonError:
             if time.monotonic() > until:
                 raise
-            time.sleep(0.2)
+        if not said:
+            print("waiting for the processes of another call to save their step", file=sys.stderr, flush=True)
+            said = True
+        time.sleep(0.2)
 
 
 def plan_of(arguments: argparse.Namespace) -> "tuple[Plan, Reading]":

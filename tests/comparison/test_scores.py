@@ -37,6 +37,12 @@ def test_a_run_that_stopped_keeps_its_last_value(tmp_path):
     assert run.actions.tolist() == [5, 10, 10, 10, 10]
 
 
+def test_where_groups_are_dropped_the_reward_is_that_of_all(tmp_path):
+    lines = [{"reward": 0.5, "sampled_reward": 0.75}, {"reward": 0.5, "sampled_reward": 1.0}]
+    run = measure(write(tmp_path / "run", lines), "reward", 2, evaluated=False)
+    assert run.curve.tolist() == [0.75, 1.0]
+
+
 def test_gaps_have_the_value_before(tmp_path):
     assert filled(np.array([math.nan, 2.0, math.nan, math.inf, 3.0])).tolist() == [2, 2, 2, 2, 3]
     lines = [{"reward": None}, {"reward": 1.0}, {}]

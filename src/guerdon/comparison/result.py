@@ -58,7 +58,8 @@ class Reading:
             return "pass@1 on held-out problems after training"
         tail = max(round(scores.TAIL * steps), 1)
         span = f"the last {tail} of {steps} steps" if tail > 1 else f"the last of {steps} steps"
-        return f"{self.metric}, mean over {span}"
+        what = "reward of all that was sampled" if self.metric == "reward" else self.metric
+        return f"{what}, mean over {span}"
 
     def scaled(self, values: Numbers, task: int) -> Numbers:
         """By the task's range."""

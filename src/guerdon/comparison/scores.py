@@ -5,7 +5,9 @@ Maths
     score is the mean over the last tenth of the steps, the area under the curve the mean over all of them.
     The curve against sampled actions is read off at the actions that had been sampled by the end of each step.
 Deviations
-    A run that stopped itself (collapsed, diverged) keeps its last value to the end: leaving it out would flatter its method.
+    Where a recipe filters groups, ``reward`` is read as ``sampled_reward``, that of all groups: a filter that drops solved
+    groups keeps the reward of the others low. A run that stopped itself (collapsed, diverged) keeps its last value to the
+    end: leaving it out would flatter its method.
 """
 
 import math
@@ -58,6 +60,8 @@ def measure(path: Path, metric: str, steps: int, evaluated: bool) -> Measured:
         GuerdonError: if the run never logged the metric, or was not evaluated.
     """
     lines = list(read_metrics(path / "metrics.jsonl"))[:steps]
+    if metric == "reward" and any("sampled_reward" in line for line in lines):
+        metric = "sampled_reward"
     values = np.array([line.get(metric, math.nan) for line in lines])
     if not np.isfinite(values).any():
         logged = sorted({name for line in lines for name in line} - {"step"})

@@ -261,8 +261,9 @@ def show(data: dict[str, Any], folder: Path) -> None:
     from guerdon.commands._show import number, print_table
 
     failed = [cell for cell in data["cells"] if cell["status"] not in ("finished", "stopped")]
-    seeds = len(data["compared"]["seeds"])
-    print(f"score: {data['score']}; {seeds} seeds x {len(data['tasks'])} tasks, {data['steps']} steps each\n")
+    seeds, tasks = len(data["compared"]["seeds"]), len(data["tasks"])
+    size = f"{seeds} seed{'s' * (seeds != 1)}" + f" x {tasks} tasks" * (tasks > 1)
+    print(f"score: {data['score']}; {size}, {data['steps']} steps each\n")
     if "final" in data:
         rows = []
         for place, name in enumerate(data["compared"]["methods"]):

@@ -163,7 +163,7 @@ def numbers(
 def caption(methods: int, seeds: int, tasks: int) -> str:
     """What the verdict's intervals are."""
     several = f" for all {methods - 1} comparisons with the baseline at once" if methods > 2 else ""
-    where = f"{seeds} paired seeds" + f" on each of {tasks} tasks" * (tasks > 1)
+    where = f"{seeds} paired seed{'s' * (seeds != 1)}" + f" on each of {tasks} tasks" * (tasks > 1)
     return f"In brackets: 95% intervals{several}, from {where}, made wide enough for so few."
 
 

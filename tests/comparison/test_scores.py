@@ -72,6 +72,13 @@ def test_against_actions_both_are_read_at_the_same_cost():
     assert values[0].tolist() == pytest.approx([1, 1 + 2 / 3, 1 + 4 / 3, 3]) and values[1, -1] == 1
 
 
+def test_the_final_score_at_a_cost_is_of_the_steps_that_were_paid_for():
+    run = a_run([0.0] * 10 + [1.0] * 10)
+    assert run.final_at(100) == run.final_at(109) == 0.0 and run.final_at(110) == 1.0
+    assert run.final_at(200) == run.final_at(10**9) == run.final == 1.0
+    assert run.final_at(1) == 0.0, "at least one step"
+
+
 def test_runs_whose_costs_do_not_meet_have_no_common_curve():
     at, values = by_actions([a_run([0, 1], [1, 2]), a_run([0, 1], [10, 20])])
     assert len(at) == 0 and values.shape == (2, 0)

@@ -259,6 +259,7 @@ def job_of(plan: "Plan", cell: "Cell", arguments: argparse.Namespace, device: st
 def show(data: dict[str, Any], folder: Path) -> None:
     """Tables and the verdict for people."""
     from guerdon.commands._show import number, print_table
+    from guerdon.comparison.page import actions_text
 
     failed = [cell for cell in data["cells"] if cell["status"] not in ("finished", "stopped")]
     seeds, tasks = len(data["compared"]["seeds"]), len(data["tasks"])
@@ -280,6 +281,10 @@ def show(data: dict[str, Any], folder: Path) -> None:
     print()
     for sentence in [*data["verdict"]["sentences"], data["verdict"]["overall"]]:
         print(f"{sentence.rstrip('.')}.")
+    if also := data["verdict"].get("equal_actions"):
+        print(f"With the same sampled actions ({actions_text(data)}):")
+        for sentence in also:
+            print(f"  {sentence}.")
     print(data["verdict"].get("caption", ""))
     for note in data["notes"]:
         print(f"note: {note}")

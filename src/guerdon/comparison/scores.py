@@ -47,6 +47,13 @@ class Measured:
         """Mean of the last tenth of the curve."""
         return float(self.curve[-max(round(TAIL * len(self.curve)), 1) :].mean())
 
+    def final_at(self, actions: float) -> float:
+        """The same where so many actions had been sampled; the final score if there were never more."""
+        steps = max(int(np.searchsorted(self.actions, actions, side="right")), 1)
+        if steps == len(self.curve):
+            return self.final
+        return float(self.curve[:steps][-max(round(TAIL * steps), 1) :].mean())
+
     @property
     def area(self) -> float:
         """Mean of the curve."""

@@ -115,11 +115,13 @@ def test_filters_are_refilled_and_the_surplus_is_dropped() -> None:
 
 def test_refills_draw_other_problems_than_the_first_rollout() -> None:
     seen: list[list[int]] = []
+    rewards: list[float] = []
 
     @dataclass(frozen=True)
     class Watch(Uniform):
         def observe(self, batch: Batch, state: Any = None) -> None:
             seen.append(batch["group.problem_id"].tolist())
+            rewards.extend(batch["traj.reward"].tolist())
 
     recipe = reinforce(
         task=TokenTree(prompts=1000, vocab=3),
@@ -128,6 +130,8 @@ def test_refills_draw_other_problems_than_the_first_rollout() -> None:
         rollout=SampleTree(prompts=8, samples_per_prompt=2),
     )
     _, _, metrics = steps(recipe, 1)
+    assert metrics[0]["sampled_actions"] == 16 * len(seen), "what was dropped was sampled, too"
+    assert metrics[0]["sampled_reward"] == pytest.approx(sum(rewards) / len(rewards)) != metrics[0]["reward"]
     assert len(seen) == metrics[0]["refills"] + 1 > 1
     assert all(len(problems) == 8 for problems in seen), "a curriculum observes what filters drop later"
     assert seen[0] != seen[1]

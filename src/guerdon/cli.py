@@ -139,16 +139,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         return _complain(f"{error.filename or 'a file'} cannot be used: {error.strerror or error}", 2)
     except ModuleNotFoundError as error:
-        package = (error.name or "").partition(".")[0]
-        if package not in EXTRAS:
-            return _complain(f"the package {package} is missing", 2)
-        return _complain(f"this needs the package {package}; pip install 'guerdon[{EXTRAS[package]}]'", 2)
+        return _complain(missing(error), 2)
     except Exception as error:
         if os.environ.get("GUERDON_TRACEBACK"):
             raise
         return _complain(f"{_unexpected(error)}; GUERDON_TRACEBACK=1 shows the whole way", 2)
     except KeyboardInterrupt as stop:
         return _complain(str(stop) or "interrupted", 130)
+
+
+def missing(error: ModuleNotFoundError) -> str:
+    """Which package is missing, and what installs it."""
+    package = (error.name or "").partition(".")[0]
+    if package not in EXTRAS:
+        return f"the package {package} is missing"
+    return f"this needs the package {package}; pip install 'guerdon[{EXTRAS[package]}]'"
 
 
 def _unexpected(error: Exception) -> str:

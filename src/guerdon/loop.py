@@ -97,7 +97,7 @@ class Trainer:
             started = time.perf_counter()
             stream = self.stream.child("step", self.step)
             progress = self.step / max(self.steps, 1)
-            batch, refills, sampled = self._collect(stream, progress)
+            batch, effort = self._collect(stream, progress)
             collected = time.perf_counter()
             for slot in ("credit", "advantage"):
                 batch = self._apply(slot, batch)
@@ -115,18 +115,18 @@ class Trainer:
                 "time/update_s": done - collected,
                 "actions_per_s": actions / max(done - started, 1e-9),
             }
-            effort = {"refills": float(refills), "sampled_actions": float(sampled)}
             metrics = {**describe(batch), **metrics, **effort, **timing}
             self.step += 1
             self._notice(self.health.look(self.step, metrics))
             return batch, metrics
 
-    def _collect(self, stream: Stream, progress: float) -> tuple[Batch, int, int]:
+    def _collect(self, stream: Stream, progress: float) -> tuple[Batch, dict[str, float]]:
         """Rollouts, rewards and shaping until the filters have let through as many groups as one rollout has.
 
-        The batch, how often it was refilled, and how many actions were sampled for it, those of dropped groups included.
+        The batch, and metrics of all that was sampled for it, dropped groups included.
         """
-        recipe, kept, wanted, attempt, sampled = self.recipe, [], 0, 0, 0
+        recipe, kept, wanted = self.recipe, [], 0
+        sampled: list[tuple[int, torch.Tensor | None]] = []
         rollout_state = self.state_of("rollout")
         assert recipe.rollout is not None
         for attempt in range(recipe.max_refills if recipe.filters else 1):
@@ -139,7 +139,9 @@ class Trainer:
                 batch = self._apply(slot, batch)
             batch = self._fill(recipe.curriculum.reads, batch)
             recipe.curriculum.observe(batch, self.state_of("curriculum"))
-            wanted, sampled = wanted or batch.size("group"), sampled + batch.size("action")
+            wanted = wanted or batch.size("group")
+            told = recipe.filters and "traj.reward" in batch
+            sampled.append((batch.size("action"), batch["traj.reward"] if told else None))
             for number, piece in enumerate(recipe.filters):
                 if batch.size("group"):
                     batch = self._fill(piece.reads, batch)
@@ -157,7 +159,7 @@ class Trainer:
         batch = concat(kept)
         if batch.size("group") > wanted:
             batch = batch.select("group", torch.arange(batch.size("group"), device=batch.device) < wanted)
-        return batch, attempt, sampled
+        return batch, _effort(sampled)
 
     def _picker(self, stream: Stream) -> Callable[[int], list[int]]:
         calls = itertools.count()
@@ -301,6 +303,18 @@ def train(
             for observer in observers:
                 observer(trainer, batch, metrics)
     return result
+
+
+def _effort(sampled: Sequence[tuple[int, torch.Tensor | None]]) -> dict[str, float]:
+    """Metrics of the rollouts of a step from their (actions, rewards); the rewards where a filter may drop some.
+
+    ``reward`` is that of the groups that are trained on; a filter makes it another one than the policy's.
+    """
+    out = {"refills": float(len(sampled) - 1), "sampled_actions": float(sum(actions for actions, _ in sampled))}
+    rewards = [reward.float() for _, reward in sampled if reward is not None]
+    scored = torch.cat(rewards) if rewards else torch.zeros(0)
+    scored = scored[scored.isfinite()]
+    return {**out, "sampled_reward": float(scored.mean())} if len(scored) else out
 
 
 def base(name: str) -> str:

@@ -63,7 +63,9 @@ def test_a_real_difference_is_found_and_a_second_name_makes_none(done):
 
 def test_the_result_holds_every_number(done):
     data = result(done)
-    assert data["score"] == "reward, mean over the last 2 of 20 steps" and data["compared"]["seeds"] == [0, 1, 2, 3, 4]
+    assert data["score"] == "reward of all that was sampled, mean over the last 2 of 20 steps" and data["compared"][
+        "seeds"
+    ] == [0, 1, 2, 3, 4]
     assert len(data["cells"]) == 15 and {cell["status"] for cell in data["cells"]} == {"finished"}
     cell = data["cells"][0]
     run = read_run(done / cell["path"])

@@ -82,6 +82,12 @@ def test_nothing_in_a_page_runs(data):
         assert tag != "script" and not [name for name in attributes if name.startswith("on")]
 
 
+def test_a_comparison_at_equal_cost_is_part_of_the_verdict(tmp_path):
+    plan = a_plan(tmp_path, seeds=4)
+    text = body(compose(plan, *a_measured(plan, actions=25.0), READING))
+    assert "With the same sampled actions (tree: 50 each, tree:depth=2: 50 each):" in text and not Page(text).open
+
+
 def test_without_a_result_it_still_tells_what_happened(tmp_path):
     plan = a_plan(tmp_path, seeds=1)
     data = compose(plan, *a_measured(plan, missing=[cell.label for cell in plan.cells()]), READING)

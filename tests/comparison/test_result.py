@@ -99,6 +99,22 @@ def test_what_changes_how_the_numbers_read_is_said(tmp_path):
     assert composed(replace(plan, looks=(4,)))["notes"] == []
 
 
+def test_who_samples_more_is_also_compared_at_the_cost_of_the_others(tmp_path):
+    plan = a_plan(tmp_path, seeds=4, tasks=("tree",), steps=20)
+    data = composed(plan, actions=25.0)
+    # x ends at 0.5 after 500 actions; at the 200 of grpo it has made 8 of 20 steps.
+    assert data["equal_actions"]["actions"] == [200.0]
+    assert data["equal_actions"]["aggregates"][1]["iqm"]["value"] == pytest.approx(0.5 * 7 / 19, abs=0.02)
+    assert data["verdict"]["equal_actions"][0].startswith("x beats grpo")
+    even = composed(plan, actions=10.5)
+    assert "equal_actions" not in even and even["verdict"]["equal_actions"] == []
+    # A run that stopped by itself early does not set the cost for all.
+    measured, ended = a_measured(plan, actions=25.0)
+    first = next(iter(measured))
+    measured[first] = replace(measured[first], made=5, actions=np.minimum(measured[first].actions, 50.0))
+    assert compose(plan, measured, ended, READING)["equal_actions"]["actions"] == [200.0]
+
+
 def test_a_run_without_the_metric_counts_as_failed(tmp_path):
     plan = a_plan(tmp_path, seeds=1, tasks=("tree",))
     measured, ended = read_cells(plan, dict.fromkeys(plan.cells(), Ended("finished")), READING)

@@ -37,6 +37,12 @@ def test_a_run_that_stopped_keeps_its_last_value(tmp_path):
     assert run.actions.tolist() == [5, 10, 10, 10, 10]
 
 
+def test_where_groups_are_dropped_the_reward_is_that_of_all(tmp_path):
+    lines = [{"reward": 0.5, "sampled_reward": 0.75}, {"reward": 0.5, "sampled_reward": 1.0}]
+    run = measure(write(tmp_path / "run", lines), "reward", 2, evaluated=False)
+    assert run.curve.tolist() == [0.75, 1.0]
+
+
 def test_gaps_have_the_value_before(tmp_path):
     assert filled(np.array([math.nan, 2.0, math.nan, math.inf, 3.0])).tolist() == [2, 2, 2, 2, 3]
     lines = [{"reward": None}, {"reward": 1.0}, {}]
@@ -64,6 +70,13 @@ def test_against_actions_both_are_read_at_the_same_cost():
     at, values = by_actions([cheap, dear])
     assert at.tolist() == pytest.approx([20, 20 + 20 / 3, 20 + 40 / 3, 40])
     assert values[0].tolist() == pytest.approx([1, 1 + 2 / 3, 1 + 4 / 3, 3]) and values[1, -1] == 1
+
+
+def test_the_final_score_at_a_cost_is_of_the_steps_that_were_paid_for():
+    run = a_run([0.0] * 10 + [1.0] * 10)
+    assert run.final_at(100) == run.final_at(109) == 0.0 and run.final_at(110) == 1.0
+    assert run.final_at(200) == run.final_at(10**9) == run.final == 1.0
+    assert run.final_at(1) == 0.0, "at least one step"
 
 
 def test_runs_whose_costs_do_not_meet_have_no_common_curve():

@@ -7,9 +7,9 @@ from guerdon.metrics.seeds import mean_interval
 
 
 def test_three_values_by_hand():
-    mean, (low, high) = mean_interval([1.0, 2.0, 3.0])  # s = 1, t = 4.30265
+    mean, (low, high) = mean_interval([1.0, 2.0, 3.0])  # s = 1, t = 4.302653
     assert mean == 2.0
-    assert (low, high) == pytest.approx((2 - 4.30265 / math.sqrt(3), 2 + 4.30265 / math.sqrt(3)))
+    assert (low, high) == pytest.approx((2 - 4.302653 / math.sqrt(3), 2 + 4.302653 / math.sqrt(3)))
 
 
 def test_one_value_says_nothing_about_the_spread():

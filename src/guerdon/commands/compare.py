@@ -17,6 +17,7 @@ The folder holds compare.html, compare.json and one run folder per method, task 
 import argparse
 import json
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,21 +92,24 @@ def run(arguments: argparse.Namespace) -> int:
         print_json(data)
     else:
         show(data, plan.folder)
-    return int(any(end.status == "failed" for end in ended.values()))
+    return int(any(cell not in measured for cell in plan.cells()))
 
 
 def claim_soon(claim: Any, folder: Path, seconds: float = 30.0) -> Any:
     """Hold the folder; processes that a kill left behind are waited for, because they end with their step."""
     import time
 
-    until = time.monotonic() + seconds
+    until, said = time.monotonic() + seconds, False
     while True:
         try:
             return claim(folder)
         except GuerdonError:
             if time.monotonic() > until:
                 raise
-            time.sleep(0.2)
+        if not said:
+            print("waiting for the processes of another call to save their step", file=sys.stderr, flush=True)
+            said = True
+        time.sleep(0.2)
 
 
 def plan_of(arguments: argparse.Namespace) -> "tuple[Plan, Reading]":
@@ -254,10 +258,12 @@ def job_of(plan: "Plan", cell: "Cell", arguments: argparse.Namespace, device: st
 def show(data: dict[str, Any], folder: Path) -> None:
     """Tables and the verdict for people."""
     from guerdon.commands._show import number, print_table
+    from guerdon.comparison.page import actions_text
 
     failed = [cell for cell in data["cells"] if cell["status"] not in ("finished", "stopped")]
-    seeds = len(data["compared"]["seeds"])
-    print(f"score: {data['score']}; {seeds} seeds x {len(data['tasks'])} tasks, {data['steps']} steps each\n")
+    seeds, tasks = len(data["compared"]["seeds"]), len(data["tasks"])
+    size = f"{seeds} seed{'s' * (seeds != 1)}" + f" x {tasks} tasks" * (tasks > 1)
+    print(f"score: {data['score']}; {size}, {data['steps']} steps each\n")
     if "final" in data:
         rows = []
         for place, name in enumerate(data["compared"]["methods"]):
@@ -274,6 +280,10 @@ def show(data: dict[str, Any], folder: Path) -> None:
     print()
     for sentence in [*data["verdict"]["sentences"], data["verdict"]["overall"]]:
         print(f"{sentence.rstrip('.')}.")
+    if also := data["verdict"].get("equal_actions"):
+        print(f"With the same sampled actions ({actions_text(data)}):")
+        for sentence in also:
+            print(f"  {sentence}.")
     print(data["verdict"].get("caption", ""))
     for note in data["notes"]:
         print(f"note: {note}")

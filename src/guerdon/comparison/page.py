@@ -56,8 +56,19 @@ def header(data: Data) -> str:
     said = [*data["verdict"]["sentences"], data["verdict"]["overall"]]
     verdict = "".join(element("p", escape(f"{sentence.rstrip('.')}."), class_="reason verdict") for sentence in said)
     noted = "".join(element("p", escape(note), class_="warning") for note in data["notes"])
+    if also := data["verdict"].get("equal_actions"):
+        said = element("p", escape(f"With the same sampled actions ({actions_text(data)}):"), class_="note")
+        verdict += said + "".join(element("p", escape(f"{sentence}."), class_="reason verdict") for sentence in also)
     caption = element("p", escape(data["verdict"].get("caption", "")), class_="note")
     return element("header", title + element("dl", listed) + element("h2", "Verdict") + verdict + caption + noted)
+
+
+def actions_text(data: Data) -> str:
+    """How many actions each run had sampled where all had sampled the same, by task."""
+    counts = [f"{count:,.0f}" for count in data["equal_actions"]["actions"]]
+    if len(counts) == 1:
+        return f"{counts[0]} each"
+    return ", ".join(f"{task}: {count} each" for task, count in zip(data["tasks"], counts, strict=True))
 
 
 def aggregates(data: Data) -> str:

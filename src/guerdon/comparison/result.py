@@ -58,7 +58,8 @@ class Reading:
             return "pass@1 on held-out problems after training"
         tail = max(round(scores.TAIL * steps), 1)
         span = f"the last {tail} of {steps} steps" if tail > 1 else f"the last of {steps} steps"
-        return f"{self.metric}, mean over {span}"
+        what = "reward of all that was sampled" if self.metric == "reward" else self.metric
+        return f"{what}, mean over {span}"
 
     def scaled(self, values: Numbers, task: int) -> Numbers:
         """By the task's range."""
@@ -140,9 +141,16 @@ def numbers(
         return np.array(found)
 
     final, area = read("evaluated" if reading.evaluation else "final"), read("area")
+    equal = equal_actions(table, len(plan.tasks))
     baseline = compared.index(reading.baseline)
     drawn = statistics.drawn_for(final, reading.draws)
     found = {key: judged(values, drawn, names, baseline, reading) for key, values in (("final", final), ("area", area))}
+    if equal and not reading.evaluation:
+        values = [
+            [[float(reading.scaled(np.array(run.final_at(equal[t])), t)) for t, run in enumerate(row)] for row in rows]
+            for rows in table
+        ]
+        found["equal_actions"] = {"actions": equal, **judged(np.array(values), drawn, names, baseline, reading)}
     iqm = [entry["iqm"]["value"] for entry in found["final"]["aggregates"]]
     count = len(names)
     everyone = [statistics.pair(final, drawn, a, b, count * (count - 1) // 2) for a, b in statistics.pairs(count)]
@@ -150,6 +158,9 @@ def numbers(
         **found,
         "pairs": [pair_entry(pair, names) for pair in everyone],
         "verdict": {
+            "equal_actions": [entry["sentence"] for entry in found["equal_actions"]["comparisons"]]
+            if "equal_actions" in found
+            else [],
             "sentences": [entry["sentence"] for entry in found["final"]["comparisons"]],
             "overall": overall(final, drawn, names, iqm),
             "caption": caption(count, len(seeds), len(plan.tasks)),
@@ -159,10 +170,23 @@ def numbers(
     }
 
 
+def equal_actions(table: Sequence[Sequence[Sequence[Measured]]], tasks: int) -> list[float]:
+    """Per task the sampled actions that every run reached; empty where all methods sampled about the same."""
+    reached, uneven = [], False
+    for task in range(tasks):
+        means = [float(np.mean([row[task].actions[-1] for row in rows])) for rows in table]
+        uneven |= max(means) > UNEVEN * min(means)
+        runs = [row[task] for rows in table for row in rows]
+        # A run that stopped itself keeps its value whatever the others go on to sample.
+        whole = [run for run in runs if run.made == len(run.curve)] or runs
+        reached.append(min(float(run.actions[-1]) for run in whole))
+    return reached if uneven else []
+
+
 def caption(methods: int, seeds: int, tasks: int) -> str:
     """What the verdict's intervals are."""
     several = f" for all {methods - 1} comparisons with the baseline at once" if methods > 2 else ""
-    where = f"{seeds} paired seeds" + f" on each of {tasks} tasks" * (tasks > 1)
+    where = f"{seeds} paired seed{'s' * (seeds != 1)}" + f" on each of {tasks} tasks" * (tasks > 1)
     return f"In brackets: 95% intervals{several}, from {where}, made wide enough for so few."
 
 
@@ -284,7 +308,7 @@ def notes(
         found.append(f"Seed{'s' * (len(left) > 1)} {listed}: left out for all methods, because not every run finished.")
     stopped = [cell.label for cell in measured if ended[cell].status == "stopped"]
     if stopped:
-        listed = ", ".join(stopped[:5] + ["..."] * (len(stopped) > 5))
+        listed = ", ".join(stopped[:5] + ["and so on"] * (len(stopped) > 5))
         what = "1 run stopped itself and keeps its last value"
         if len(stopped) > 1:
             what = f"{len(stopped)} runs stopped themselves and keep their last values"

@@ -5,7 +5,9 @@ Maths
     score is the mean over the last tenth of the steps, the area under the curve the mean over all of them.
     The curve against sampled actions is read off at the actions that had been sampled by the end of each step.
 Deviations
-    A run that stopped itself (collapsed, diverged) keeps its last value to the end: leaving it out would flatter its method.
+    Where a recipe filters groups, ``reward`` is read as ``sampled_reward``, that of all groups: a filter that drops solved
+    groups keeps the reward of the others low. A run that stopped itself (collapsed, diverged) keeps its last value to the
+    end: leaving it out would flatter its method.
 """
 
 import math
@@ -44,6 +46,13 @@ class Measured:
         """Mean of the last tenth of the curve."""
         return float(self.curve[-max(round(TAIL * len(self.curve)), 1) :].mean())
 
+    def final_at(self, actions: float) -> float:
+        """The same where so many actions had been sampled; the final score if there were never more."""
+        steps = max(int(np.searchsorted(self.actions, actions, side="right")), 1)
+        if steps == len(self.curve):
+            return self.final
+        return float(self.curve[:steps][-max(round(TAIL * steps), 1) :].mean())
+
     @property
     def area(self) -> float:
         """Mean of the curve."""
@@ -57,6 +66,8 @@ def measure(path: Path, metric: str, steps: int, evaluated: bool) -> Measured:
         GuerdonError: if the run never logged the metric, or was not evaluated.
     """
     lines = list(read_metrics(path / "metrics.jsonl"))[:steps]
+    if metric == "reward" and any("sampled_reward" in line for line in lines):
+        metric = "sampled_reward"
     values = np.array([line.get(metric, math.nan) for line in lines])
     if not np.isfinite(values).any():
         logged = sorted({name for line in lines for name in line} - {"step"})

@@ -70,15 +70,19 @@ def drawn_for(scores: Numbers, draws: int, seed: int = 0) -> Drawn:
 
 def summary(scores: Numbers, drawn: Drawn, gamma: float) -> dict[str, dict[str, float]]:
     """Every aggregate of one method's scores ``[runs, tasks]``."""
-    return {
-        name: _entry(float(function(scores)), resampled(function, scores, drawn))
-        for name, function in aggregates(gamma).items()
-    }
+    found = {}
+    for name, function in aggregates(gamma).items():
+        low, high = interval95(resampled(function, scores, drawn), len(scores))
+        found[name] = {"value": float(function(scores)), "low": low, "high": high}
+    return found
 
 
-def _entry(value: float, samples: Numbers) -> dict[str, float]:
+def interval95(samples: Numbers, runs: int) -> Interval:
+    """The percentile interval; one run says nothing about the spread."""
+    if runs < 2:
+        return -math.inf, math.inf
     low, high = percentile_interval(samples, LEVEL)
-    return {"value": value, "low": float(low), "high": float(high)}
+    return float(low), float(high)
 
 
 def pair(scores: Numbers, drawn: Drawn, ours: int, theirs: int, comparisons: int) -> Pair:
@@ -116,10 +120,9 @@ def least_seeds(tasks: int, comparisons: int) -> int:
 def estimate(value: float, samples: Numbers, shape: tuple[int, ...], comparisons: int) -> Estimate:
     """A number of scores of this shape ``[runs, tasks]``, with its resamples."""
     level = level_of(comparisons)
-    low, high = percentile_interval(samples, LEVEL)
     ends = percentile_interval(samples, level)
     wide = stretched(value, (float(ends[0]), float(ends[1])), shape[0], shape[1], level)
-    return Estimate(value, (float(low), float(high)), wide)
+    return Estimate(value, interval95(samples, shape[0]), wide)
 
 
 def needed(difference: float, spread: float, runs: int, comparisons: int) -> float:

@@ -70,6 +70,7 @@ class Reporter:
 
 def train_cell(job: Job, reporter: Reporter) -> dict[str, Any]:
     """Train (or go on, or only evaluate) and say how it ended."""
+    from guerdon.cli import missing
     from guerdon.errors import GuerdonError, RunInterrupted, RunStopped
     from guerdon.loop import base, train
     from guerdon.runs.folder import RunFolder
@@ -95,6 +96,8 @@ def train_cell(job: Job, reporter: Reporter) -> dict[str, Any]:
         return {"end": "interrupted", "reason": str(stop)}
     except GuerdonError as error:
         return {"end": "failed", "reason": str(error)}
+    except ModuleNotFoundError as error:
+        return {"end": "failed", "reason": missing(error)}
     except Exception as error:
         traceback.print_exc()
         return {"end": "failed", "reason": f"{type(error).__name__}: {error}"}

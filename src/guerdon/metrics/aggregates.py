@@ -35,7 +35,8 @@ def interquartile_mean(scores: Scores) -> Scores:
     count = flat.shape[-1]
     cut = count // 4
     if cut:
-        flat = np.partition(flat, (cut, count - cut - 1), axis=-1)[..., cut : count - cut]
+        # numpy sorts with vector instructions and partitions around two places without: four times slower.
+        flat = np.sort(flat, axis=-1)[..., cut : count - cut]
     return flat.mean(-1)
 
 

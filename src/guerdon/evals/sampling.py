@@ -58,7 +58,9 @@ def sample_responses(
     size, how = task.size(split), sampling or Sampling()
     numbers = range(problems if size is None else min(problems, size))
     if not numbers:
-        raise GuerdonError(f"the {split} split of {type(task).__name__} must hold problems to evaluate, but it is empty")
+        raise GuerdonError(
+            f"the {split} split of {type(task).__name__} must hold problems to evaluate, but it is empty"
+        )
     generator = Stream((seed, "evaluate")).generator()
     seeds = torch.randint(0, 2**62, (len(numbers), samples), generator=generator)
     sampler, pools = make_sampler(engine, policy), []

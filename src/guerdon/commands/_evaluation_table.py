@@ -118,4 +118,5 @@ def _print_support(title: str, change: Any) -> None:
         f"{counts.lost} lost (answers rarer than {number(change.detectable)} may be missed)"
     )
     ratios: Mapping[str, Estimate] = change.support
-    print_table(["", ""], [[SUPPORT[name], _cell(("",), value)] for name, value in ratios.items()])
+    if ratios:
+        print_table(["", ""], [[SUPPORT[name], _cell(("",), value)] for name, value in ratios.items()])

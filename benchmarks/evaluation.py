@@ -36,6 +36,7 @@ SHOWN = {
     "AUROC": ("calibration", "stated", "auroc"),
     "Brier": ("calibration", "stated", "brier"),
     "ECE": ("calibration", "stated", "ece"),
+    "ECE if calibrated": ("calibration", "token", "ece"),
 }
 FAMILIES = ("pass_at", "majority_at", "best_of", "calibration", "diversity")
 
@@ -73,7 +74,10 @@ def _best(pairs: list[tuple[float, float]]) -> float:
 
 
 def population(generator: np.random.Generator, problems: int, shift: float, hard: np.ndarray) -> list[Pool]:
-    """Problems of a difficulty, wrong answers that repeat, a reward and a confidence that know a little."""
+    """Problems of a difficulty, wrong answers that repeat, a reward that knows a little, and two confidences.
+
+    The stated one knows a little, the mean token probability is the chance to be right.
+    """
     pools = []
     for number in range(problems):
         p = 1 / (1 + np.exp(-(hard[number] + shift)))
@@ -83,7 +87,7 @@ def population(generator: np.random.Generator, problems: int, shift: float, hard
         stated = np.clip(0.5 * p + 0.25 + 0.1 * right + generator.normal(0, 0.1, 16), 0, 1)
         pool = Pool(
             str(number), Problem(number, "?"), ["?"] * 16, [1.0] * 16, right=right.tolist(), answers=answers,
-            stated=stated.tolist(), scores={"reward": reward.tolist()},
+            stated=stated.tolist(), scores={"reward": reward.tolist(), "logprob": [float(np.log(p))] * 16},
         )  # fmt: skip
         pools.append(pool)
     return pools
@@ -91,7 +95,7 @@ def population(generator: np.random.Generator, problems: int, shift: float, hard
 
 def numbers_of(pools: list[Pool], base: list[Pool], weights: np.ndarray) -> dict[str, tuple[float, float, float]]:
     """Value and interval of all that is shown."""
-    new, old = (statistics_of(each, (1, 8), FAMILIES) for each in (pools, base))
+    new, old = statistics_of(pools, (1, 8), FAMILIES), statistics_of(base, (1, 8), ("pass_at",))
     chosen = {name: new[path] for name, path in SHOWN.items()}
     chosen["gain of pass@1, paired"] = difference(new["pass_at", "1"], old["pass_at", "1"])
     return {name: (e.value, e.low, e.high) for name, s in chosen.items() for e in [estimate(s, weights)]}

@@ -1,13 +1,15 @@
 """Evaluating from the command line: runs, checkpoints, files of responses."""
 
+import io
 import json
 import re
+import sys
 
 import pyarrow.parquet
 import pytest
 
 from guerdon import cli
-from guerdon.commands._evaluation import short
+from guerdon.commands._evaluation import Meter, short
 from guerdon.loop import train
 from guerdon.objective import Objective
 from guerdon.objectives.nll import NLL
@@ -128,6 +130,11 @@ def test_what_cannot_be_scored_is_said(folder, capsys):
     (folder / "odd.jsonl").write_text('{"id": 1, "responses": ["a", "b"], "gold": [1, null]}\n')
     out = run(capsys, "--responses", "odd.jsonl", "--k", 1)
     assert "1 problems, 2 responses each; 1 responses unscored" in out
+    (folder / "bad_reward.py").write_text(
+        "def score(response, **others):\n    if response == 'a':\n        raise ValueError('\\x1b[2J')\n    return 1.0\n"
+    )
+    out = run(capsys, "--responses", "odd.jsonl", "--k", 1, "--gold", "bad_reward:score")
+    assert "unscored (first: function: " in out and "\x1b" not in out
 
 
 @pytest.mark.parametrize(
@@ -152,6 +159,24 @@ def test_what_cannot_be_scored_is_said(folder, capsys):
 )
 def test_bad_input_is_one_sentence(words, sentence, trained, folder, capsys):
     assert sentence in fail(capsys, *(word.replace("RUN", str(trained)) for word in words))
+
+
+def test_progress_is_a_bar_on_a_terminal_and_lines_elsewhere(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    with Meter("[a]", every=0.0) as meter:
+        meter(3, 12)
+    assert sys.stderr.getvalue() == "[a]: 3 of 12 responses\n"
+
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    with Meter("[a]") as meter:
+        meter(3, 12)
+        meter.live.refresh()
+    assert "[a]" in sys.stderr.getvalue() and "3/12" in sys.stderr.getvalue()
 
 
 def test_labels_are_short_where_that_tells_them_apart():

@@ -66,6 +66,12 @@ def test_a_right_text_without_an_answer_counts_as_itself():
     assert contrast(odd, odd, (1,), ()).counts.kept == 1
 
 
+def test_without_right_answers_there_is_no_support():
+    wrong = responses({"p": [("a", 0.0), ("b", 0.0)]})
+    found = contrast(wrong, wrong, (1,), ())
+    assert found.support == {} and found.counts.kept == 0 and found.to_json()["support"]["lost"] == 0
+
+
 def test_what_cannot_be_compared_is_refused():
     with pytest.raises(GuerdonError, match="share none"):
         contrast(responses({"z": [("a", 1.0)]}), BASE, (1,), ())

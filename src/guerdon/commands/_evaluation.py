@@ -196,11 +196,16 @@ class Meter:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
         console = Console(file=sys.stderr)
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+        )
         self.live = Progress(*columns, console=console, transient=True) if console.is_terminal else None
         if self.live:
             self.live.start()
-            self.bar = self.live.add_task(self.label.replace("[", "\\["), total=None)
+            self.bar = self.live.add_task(self.label, total=None)
         return self
 
     def __exit__(self, *error: object) -> None:

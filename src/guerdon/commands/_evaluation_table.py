@@ -63,7 +63,9 @@ def _heading(label: str, found: Any) -> str:
     parts += [how] if how else []
     if found.unscored:
         left = f", so {found.responses.left_out} problems are left out" if found.responses.left_out else ""
-        why = f" (first: {found.responses.reason[:100]})" if found.responses.reason else ""
+        # A reason may quote what a model wrote, and a terminal obeys control characters.
+        reason = "".join(sign if sign.isprintable() else "?" for sign in found.responses.reason[:100])
+        why = f" (first: {reason})" if reason else ""
         parts.append(f"{found.unscored} responses unscored{why}{left}")
     elif found.responses.left_out:
         parts.append(f"{found.responses.left_out} problems with too few responses left out")
@@ -116,4 +118,5 @@ def _print_support(title: str, change: Any) -> None:
         f"{counts.lost} lost (answers rarer than {number(change.detectable)} may be missed)"
     )
     ratios: Mapping[str, Estimate] = change.support
-    print_table(["", ""], [[SUPPORT[name], _cell(("",), value)] for name, value in ratios.items()])
+    if ratios:
+        print_table(["", ""], [[SUPPORT[name], _cell(("",), value)] for name, value in ratios.items()])

@@ -23,7 +23,21 @@ if TYPE_CHECKING:
 
 OWN_HELP = True
 """``--help`` is this command's own, because it depends on the recipe."""
-OWN = ("task", "policy", "seed", "steps", "out", "resume", "variant", "device", "save-every", "log", "json", "help")
+OWN = (
+    "task",
+    "policy",
+    "seed",
+    "steps",
+    "out",
+    "resume",
+    "variant",
+    "device",
+    "save-every",
+    "keep",
+    "log",
+    "json",
+    "help",
+)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -45,6 +59,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--save-every", type=int, default=50, metavar="N", help="steps between checkpoints (default: 50)"
     )
+    parser.add_argument("--keep", type=int, default=2, metavar="N", help="newest checkpoints to keep (default: 2)")
     parser.add_argument("--device", help="cpu, cuda, ... (default: a GPU if there is one)")
     parser.add_argument(
         "--log", metavar="SPEC", action="append", default=[], help="tensorboard or wandb[:PROJECT]; again for both"
@@ -105,6 +120,7 @@ def _train(arguments: argparse.Namespace) -> int:
     if recipe.task is None:
         raise GuerdonError(f"{arguments.recipe} leaves its task open; name one with --task, see `guerdon tasks list`")
     steps, save_every = positive("--steps", arguments.steps), positive("--save-every", arguments.save_every)
+    keep = positive("--keep", arguments.keep)
     device = device_of(arguments.device)
     built = None
     if other := _continued(arguments):
@@ -119,7 +135,7 @@ def _train(arguments: argparse.Namespace) -> int:
         policy=built,
         device=device,
         observers=[*_observers(arguments, Path(arguments.recipe).stem), *logs],
-        out=RunFolder(arguments.out, save_every=save_every) if arguments.out else None,
+        out=RunFolder(arguments.out, save_every=save_every, keep=keep) if arguments.out else None,
     )
     return _finish(arguments, result, arguments.out)
 
@@ -135,7 +151,8 @@ def _resume(arguments: argparse.Namespace) -> int:
         extra = [*(f"--{name}" if name != "recipe" else arguments.recipe for name in given), *arguments.rest]
         raise GuerdonError(f"--resume goes on with the run as it was, so it takes no {' '.join(extra)}; only --steps")
     positive("--steps", arguments.steps)
-    folder = RunFolder(arguments.resume, save_every=positive("--save-every", arguments.save_every))
+    save_every, keep = positive("--save-every", arguments.save_every), positive("--keep", arguments.keep)
+    folder = RunFolder(arguments.resume, save_every=save_every, keep=keep)
     observers = [*_observers(arguments, Path(arguments.resume).name), *logs_of(arguments.log, arguments.resume, True)]
     result = resume(folder, steps=arguments.steps, device=arguments.device, observers=observers)
     return _finish(arguments, result, arguments.resume)

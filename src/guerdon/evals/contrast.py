@@ -9,13 +9,13 @@ Maths
 Reads
     Judged responses.
 Deviations
-    Where answers cannot be read apart from texts, the support is of right texts. SRR, NDR, SDS and NSCR without a
-    denominator are 0 on all problems, and left out of a draw for the interval only if nothing is in it at all.
+    A right response whose answer cannot be read counts by its text. SRR, NDR, SDS and NSCR are not there if neither policy
+    has a right answer, and draws without one are left out of their intervals; else a ratio without a denominator is 0.
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -25,6 +25,8 @@ from guerdon.evals.pool import Pool, Responses
 from guerdon.evaluate import bootstrap_stream, nested
 from guerdon.metrics.over_problems import Estimate, difference, draws_of, estimate
 from guerdon.metrics.support import Support, detectable, support
+
+Name = TypeVar("Name", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -86,15 +88,16 @@ def contrast(
         _known({path: estimate(each, weights) for path, each in early.items()}),
         _known({path: estimate(each, weights) for path, each in late.items()}),
         _known({path: estimate(difference(late[path], early[path]), weights) for path in both}),
-        {name: estimate(_OfSupport(counts, ratio), weights) for name, ratio in ratios.items()},
+        _known({name: estimate(_OfSupport(counts, ratio), weights) for name, ratio in ratios.items()}),
         Support(*(int(total) for total in counts.sum(0))),
         len(shared),
         detectable(min(pool.size for pool in (*before, *after))),
     )
 
 
-def _known(measures: dict[Path, Estimate]) -> dict[Path, Estimate]:
-    return {path: value for path, value in measures.items() if value.value == value.value}
+def _known(measures: dict[Name, Estimate]) -> dict[Name, Estimate]:
+    """Those that have a value."""
+    return {name: value for name, value in measures.items() if value.value == value.value}
 
 
 def _counts(before: Pool, after: Pool) -> tuple[int, int, int]:

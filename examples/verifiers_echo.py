@@ -1,7 +1,7 @@
 """Train a small model from scratch on a verifiers environment of two turns, on a CPU in under a minute.
 
     pip install 'guerdon[verifiers]'
-    python examples/verifiers_echo.py [--steps 60] [--out runs/echo]
+    python examples/verifiers_echo.py [--steps 80] [--out runs/echo]
 
 The environment is in this file: a taskset whose tasks have two named rewards, and a control flow that asks once more.
 An installed verifiers package is used in the same way, by its id: ``VerifiersTaskset("gsm8-v1")``. The weights of the
@@ -15,7 +15,7 @@ import verifiers.v1 as vf
 
 from guerdon import GuerdonError, Objective, Recipe, Update, pieces, train
 
-STEPS = 60
+STEPS = 80
 
 
 class Data(vf.TaskData):
@@ -76,7 +76,7 @@ def main() -> int:
     options = parser.parse_args()
     task = pieces.VerifiersTaskset("verifiers_echo")
     recipe = Recipe(
-        Objective(pieces.PPOClip()),
+        Objective(pieces.PPOClip(), regularizers=(pieces.EntropyBonus(0.03),)),
         task=task,
         policy=pieces.TinyLM(width=64, layers=1, heads=2),
         rollout=pieces.VerifiersEpisodes(2, 32, sampling=pieces.Sampling(max_tokens=3)),

@@ -19,6 +19,7 @@ from guerdon.catalogue import load_paper
 from guerdon.credit.entropy_clip import EntropyClip
 from guerdon.credit.log_entropy import LogEntropy
 from guerdon.curricula.dynamic_sampling import DynamicSampling
+from guerdon.errors import GuerdonError
 from guerdon.objective import Objective
 from guerdon.objectives.aggregation import SeqMeanTokenMean, SeqMeanTokenSum, TokenMean
 from guerdon.objectives.entropy import EntropyBonus
@@ -107,7 +108,13 @@ def run(recipe: Recipe, folder: Any, loss: str = "recipe", **changes: Any) -> An
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_recipe_is_the_same_inside_trl_and_in_its_own_loop(name, tmp_path):
-    toys.compare(run(RECIPES[name], tmp_path), RECIPES[name])
+    try:
+        trainer = run(RECIPES[name], tmp_path)
+    except GuerdonError as refusal:
+        # Older versions compute entropies without a gradient.
+        assert name == "entropy_clip" and "gives entropies without a gradient" in str(refusal)
+        pytest.skip(str(refusal))
+    toys.compare(trainer, RECIPES[name])
 
 
 WAYS = {

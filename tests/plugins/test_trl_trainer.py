@@ -11,6 +11,7 @@ import torch
 pytest.importorskip("trl", reason="needs TRL: pip install 'guerdon[trl]'")
 
 import trl_toys as toys
+from trl import GRPOTrainer
 
 from guerdon.advantages.return_to_go import ReturnToGo
 from guerdon.advantages.running import RunningStandardize
@@ -74,10 +75,12 @@ def test_logs_and_the_completion_table_show_guerdons_numbers(tmp_path):
     assert first["reward_std"] == pytest.approx(float(reward[scored].std()), abs=1e-5)
     assert first["rewards/overlong/mean"] == pytest.approx(float(batch["traj.reward/overlong"].mean()), abs=1e-5)
     assert {"rewards/correct/mean", "clip_fraction", "entropy", "guerdon/signal", "frac_reward_zero_std"} <= set(first)
-    table = pandas.read_parquet(tmp_path / "completions" / "completions_00001.parquet")
-    assert table["overlong"].tolist() == pytest.approx(batch["traj.reward/overlong"].tolist())
-    assert table["advantage"].tolist() == pytest.approx(trainer.history[0].advantages.tolist())
-    assert list(trainer._logs["advantages"]) == table["advantage"].tolist()
+    assert list(trainer._logs["advantages"]) == pytest.approx(trainer.history[0].advantages.tolist())
+    path = tmp_path / "completions" / "completions_00001.parquet"
+    if path.exists():  # older versions send the table to trackers only
+        table = pandas.read_parquet(path)
+        assert table["overlong"].tolist() == pytest.approx(batch["traj.reward/overlong"].tolist())
+        assert table["advantage"].tolist() == list(trainer._logs["advantages"])
 
 
 def test_reward_functions_of_trl_are_components_beside_those_of_the_recipe(tmp_path):
@@ -111,6 +114,8 @@ def test_a_recipe_without_rules_for_single_responses_needs_no_reward_function(tm
 def test_trls_own_loss_takes_the_recipes_advantages_per_token(loss_type, tmp_path):
     base = toys.recorder(plugin.RecipeTrainer)
     trainer = build(PER_TOKEN, tmp_path, base, loss="trl", loss_type=loss_type, max_steps=2)
+    if f'"{loss_type}"' not in inspect.getsource(inspect.unwrap(GRPOTrainer._compute_loss)):
+        pytest.skip(f"this TRL has no {loss_type}")
     trainer.train()
     seen = trainer.history[0]
     assert seen.advantages.shape == (12, 8)
@@ -196,7 +201,6 @@ def test_the_state_of_pieces_is_in_the_checkpoint(tmp_path):
 
 def with_hook() -> type:
     """TRL's trainer as https://github.com/huggingface/trl/pull/7298 would have it."""
-    from trl import GRPOTrainer
     from trl.trainer import grpo_trainer
 
     if hasattr(GRPOTrainer, "_transform_advantages"):

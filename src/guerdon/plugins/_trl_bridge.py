@@ -105,12 +105,12 @@ class Bridge:
     ) -> tuple[Batch, Batch]:
         trainer, state = self.trainer, self.trainer.state
         training = trainer.model.training
-        rows = _gathered(
-            [
-                self._row(seen, at, prompts[at], left_out[at], None if tools is None else tools[at], columns)
-                for at in range(len(prompts))
-            ]
-        )
+        ends = _ends(trainer)
+        rows = [
+            self._row(seen, at, prompts[at], left_out[at], None if tools is None else tools[at], columns, ends)
+            for at in range(len(prompts))
+        ]
+        rows = _gathered(rows)
         evaluated = getattr(trainer, "num_generations_eval", trainer.num_generations)
         batch = pack(rows, trainer.num_generations if training else evaluated, trainer.args.temperature)
         names = enumerate(self.components)
@@ -127,7 +127,14 @@ class Bridge:
         return scored, kept
 
     def _row(
-        self, seen: "Scored", at: int, prompt_ids: list[int], left_out: bool, tools: Tensor | None, columns: Tensors
+        self,
+        seen: "Scored",
+        at: int,
+        prompt_ids: list[int],
+        left_out: bool,
+        tools: Tensor | None,
+        columns: Tensors,
+        ends: set[int],
     ) -> Row:
         ids, given, prompt = seen.completion_ids[at], seen.inputs[at], seen.prompts[at]
         by_task = isinstance(self.recipe.task, ProblemTask) and "problem_id" in given
@@ -141,7 +148,7 @@ class Bridge:
             completion_ids=list(ids),
             sampled=[True] * len(ids) if tools is None or left_out else tools[: len(ids)].bool().tolist(),
             response=response_text(seen.completions[at]),
-            truncated=bool(ids) and ids[-1] not in _ends(self.trainer),
+            truncated=bool(ids) and ids[-1] not in ends,
             excluded=left_out,
             columns={name: values[at, : len(ids)] for name, values in columns.items()},
         )

@@ -10,6 +10,7 @@ Deviations
     TRL's: its arguments decide (``settings`` turns a recipe's into them).
 """
 
+import inspect
 import logging
 import warnings
 from collections.abc import Sequence
@@ -156,6 +157,8 @@ class RecipeMixin:
         """Leave out of TRL's loss what filters and masks leave out."""
         if kept.size("traj") == len(output[ROW]) * self.accelerator.num_processes and "token.mask" not in kept:
             return
+        if "tool_mask" not in inspect.getsource(inspect.unwrap(super()._compute_loss)):  # pyright: ignore
+            raise GuerdonError("this TRL's loss cannot leave out tokens (tool_mask); use loss='recipe' or a newer TRL")
         masked = kept.with_columns(
             {"token.given": kept["token.mask"].float() if "token.mask" in kept else 1.0 + 0.0 * kept["token.at"]}
         )

@@ -220,6 +220,21 @@ def test_what_verl_does_not_give_is_refused_with_the_way_out():
         ours(of(), rewards, mask, ["u", "u"])
 
 
+def test_a_toy_budget_is_not_applied_to_long_responses():
+    mask, rewards = torch.ones(2, 33), torch.zeros(2, 33)
+    with (
+        pytest.raises(GuerdonError, match=r"OverlongPenalty. goes by the length .* up to 32 tokens, got 33; write the"),
+        verl_estimate.given(extra(2)),
+    ):
+        ours("dapo", rewards, mask, ["u", "u"])
+    with verl_estimate.given(extra(2)):
+        same, _ = ours("dapo", rewards[:, :30], mask[:, :30], ["u", "u"])
+    assert same.abs().sum() == 0  # two equal rewards: the group is dropped
+    rewards[0, 29] = 1.0
+    got, _ = ours("dapo", rewards[:, :30], mask[:, :30], ["u", "u"])
+    torch.testing.assert_close(got[:, 0], torch.tensor([1.0, -1.0]) / math.sqrt(2), **CLOSE)
+
+
 def test_groups_of_unequal_size_are_remarked_on_once(caplog):
     verl_estimate._remarked.clear()
     for _ in range(2):

@@ -15,7 +15,11 @@ from guerdon.plugins.verl_recipe import recipe_of
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     core = pytest.importorskip("verl.trainer.ppo.core_algos", reason="verl is not installed", exc_type=ImportError)
-    from verl.workers.config import ActorConfig
+    from tensordict import TensorDict
+    from verl.workers.config import ActorConfig, PolicyLossConfig
+    from verl.workers.utils.losses import ppo_loss
+
+    from guerdon.plugins import verl
 
 AGGREGATIONS = {
     "token-mean": pieces.TokenMean(),
@@ -123,6 +127,43 @@ def test_micro_batches_and_ranks_add_up_to_the_loss_of_guerdons_loop():
 
 def sums(values: Tensor, index: Tensor, size: int) -> Tensor:
     return values.new_zeros(size).index_add(0, index, values)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "mode"),
+    [("grpo", "vanilla", "token-mean"), ("gspo", "gspo", "seq-mean-token-mean"), ("cispo", "cispo", "token-mean")],
+)
+def test_through_the_actors_own_loss_on_ragged_tensors(ours, theirs, mode):
+    """verl's ``ppo_loss`` as its workers call it: nested tensors, the global batch, entropy and KL beside the policy."""
+    verl.load()
+    generator = torch.Generator().manual_seed(4)
+    lengths, prompts = [3, 1, 5, 2], [2, 4, 1, 3]
+
+    def nested(sizes: list[int]) -> Tensor:
+        rows = [torch.randn(size, generator=generator) for size in sizes]
+        return torch.nested.as_nested_tensor(rows, layout=torch.jagged)
+
+    def masks(sizes: list[int]) -> Tensor:
+        return torch.nested.as_nested_tensor([(torch.arange(n) % 3 != 1).long() for n in sizes], layout=torch.jagged)
+
+    whole = [prompt + length for prompt, length in zip(prompts, lengths, strict=True)]
+    model = {"log_probs": nested(whole), "entropy": nested(whole)}
+    fields = {"prompts": nested(prompts), "responses": nested(lengths), "response_mask": masks(lengths)}
+    fields |= {name: nested(lengths) for name in ("old_log_probs", "advantages", "ref_log_prob")}
+    data = TensorDict(fields, batch_size=4)
+    for name, value in {"dp_size": 2, "batch_num_tokens": 19, "global_batch_size": 8}.items():
+        data.set_non_tensor(name, value)
+    settings = {"entropy_coeff": 0.01, "use_kl_loss": True, "kl_loss_coef": 0.1, "clip_ratio_high": 0.2}
+    settings |= {"clip_ratio_low": 3e-4, "clip_ratio_high": 4e-4} if ours == "gspo" else {}
+    results = []
+    for name in (f"guerdon/{ours}", theirs):
+        leaf = model["log_probs"].values().detach().clone().requires_grad_()
+        made = config(mode, policy_loss=PolicyLossConfig(loss_mode=name), **settings)
+        logprob = torch.nested.nested_tensor_from_jagged(leaf, model["log_probs"].offsets())
+        loss, metrics = ppo_loss(made, {**model, "log_probs": logprob}, data.clone())
+        results.append((loss.detach(), torch.autograd.grad(loss, leaf)[0], metrics["actor/pg_loss"]))
+    torch.testing.assert_close(results[0][:2], results[1][:2], rtol=1e-6, atol=1e-6)
+    assert results[1][1].abs().sum() > 0
 
 
 def test_a_micro_batch_without_tokens_has_a_zero_gradient():

@@ -24,5 +24,6 @@ def test_the_score_is_the_only_component_of_the_recipe():
     objective = Objective(pieces.Reinforce())
     assert Advantages(recipe_of("grpo")).single == "correct"
     assert Advantages(Recipe(objective)).single == "correct"
+    assert Advantages(recipe_of("dapo")).single == "correct"  # the other component is made of lengths
     two = Recipe(objective, rewards=(pieces.Function("a:b", components=("f", "g")),))
     assert Advantages(two).single is None and components(two) == ["f", "g"]

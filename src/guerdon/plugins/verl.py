@@ -11,6 +11,7 @@ Deviations
     ``verify`` (``python -m guerdon.plugins.verl``) tells whether everything is in place.
 """
 
+import argparse
 import logging
 import os
 import sys
@@ -149,6 +150,10 @@ def load() -> None:
 
 def main() -> int:
     """Print what ``verify`` says; 2 where something is missing."""
+    about = (
+        "Say whether verl finds guerdon's estimators and policy losses; exit code 2 and the reason where it does not."
+    )
+    argparse.ArgumentParser(prog="python -m guerdon.plugins.verl", description=about).parse_args()
     try:
         from guerdon.plugins.verl import verify as check  # this file runs as __main__ here
 

@@ -4,9 +4,9 @@ Idea
     verl samples and scores; from its scores on, the slots run in the order of guerdon's own loop, on the same pieces.
     Nothing is left out in silence: a piece that reads what verl does not give is refused with a sentence.
 Reads
-    A batch of ``verl_batch.py``. The components that ``Recipe.rewards`` writes are those that verl's reward function
-    returns under their names; where the recipe has one component, verl's score is it. A reward piece that reads only
-    what is there (tokens, log-probs) runs here.
+    A batch of ``verl_batch.py``. The components that ``Recipe.rewards`` makes from texts are those that verl's reward
+    function returns under their names; where there is one, verl's score is it. A reward piece that reads only what is
+    there (lengths, tokens, log-probs) runs here.
 Deviations
     What filters drop gets advantage 0, and its mask where the trainer seam can write it; refilling is verl's
     (``algorithm.filter_groups``). States of pieces live in the process and are not in verl's checkpoints.
@@ -31,6 +31,8 @@ from guerdon.recipe import Recipe
 SCORE = "correct"
 """Component that verl's score is where the recipe names none."""
 OF_REWARDS = "traj.reward/"
+TEXTS = frozenset({"group.problem", "group.prompt", "traj.response", "run.task"})
+"""Columns that only verl's reward function sees the content of."""
 log = logging.getLogger("guerdon")
 
 
@@ -54,8 +56,8 @@ def recipe_of(text: str) -> Recipe:
 
 
 def components(recipe: Recipe) -> list[str]:
-    """Names of the reward components that a recipe's reward pieces write."""
-    written = [name for piece in recipe.rewards for name in piece.writes]
+    """Names of the reward components that verl's reward function has to give: those that a recipe makes from texts."""
+    written = [name for piece in recipe.rewards if TEXTS & set(piece.reads) for name in piece.writes]
     named = [name for name in written if name.startswith(OF_REWARDS) and not name.endswith("*")]
     return list(dict.fromkeys(name.removeprefix(OF_REWARDS) for name in named))
 
@@ -85,12 +87,27 @@ class Advantages(Slots):
             GuerdonError: if a piece cannot run on what verl gives.
         """
         self.hint = hint
+        self._check_budget(batch)
         batch = batch.with_run(**{"step": self.calls, **facts})
         self.calls += 1
         _, kept = self(batch, int(batch["run.step"]))
         if "action.advantage" not in kept:
             raise GuerdonError("the recipe must write an advantage, got none; put a piece of advantages/ into it")
         return kept
+
+    def _check_budget(self, batch: Batch) -> None:
+        """Refuse lengths that the recipe was not written for, where a piece goes by them: papers' budgets are toys'."""
+        longest = getattr(self.recipe.rollout, "longest", None)
+        if longest is None or not batch.size("traj"):
+            return
+        most = int(torch.bincount(batch.index("action", "traj"), minlength=1).max())
+        for place, piece in self.recipe.flow():
+            if most > longest and piece.acts_beyond is not None and piece.acts_beyond < longest:
+                raise GuerdonError(
+                    f"{place} ({type(piece).__name__}) goes by the length of responses and is set for up to {longest} "
+                    f"tokens, got {most}; write the recipe to a file (guerdon recipe ID > mine.json), set it there for "
+                    "data.max_response_length, and name the file"
+                )
 
     def _apply(self, slot: str, batch: Batch) -> Batch:
         for number, piece in enumerate(getattr(self.recipe, slot)):

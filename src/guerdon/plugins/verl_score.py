@@ -26,8 +26,6 @@ from typing import Any
 from guerdon.errors import GuerdonError
 
 ComputeScore = Callable[..., dict[str, Any]]
-LATER = 600.0
-"""Seconds that a caller waits at most beyond the guard's own limits: after it, something here is broken."""
 
 
 class Together:
@@ -48,11 +46,10 @@ class Together:
                 with self.door:
                     taken, self.waiting = self.waiting, []
                 self._judge(taken)
-        return mine.result(LATER)
+        return mine.result()
 
     def _judge(self, taken: list[tuple[dict[str, Any], Future[dict[str, Any]]]]) -> None:
         try:
-            # Samples of different keys would share only the columns that all of them have.
             results = self.judge([(number, sample) for number, (sample, _) in enumerate(taken, 1)])
             for (_, future), result in zip(taken, results, strict=True):
                 future.set_result(result)

@@ -94,7 +94,7 @@ def load_trainers() -> list[str]:
         twin = type(
             f"Guerdon{base.__name__}",
             (Seam, base),
-            {"__doc__": f"verl's ``{name}`` with guerdon's seam.", "mode": name},
+            {"__doc__": f"verl's ``{name}`` with guerdon's seam.", "mode": name, "__module__": __name__},
         )
         made.append(f"{PLAIN}_{name}")
         trainer_base.register_trainer(made[-1])(twin)

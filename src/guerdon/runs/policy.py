@@ -1,4 +1,4 @@
-"""The policy of a run, rebuilt from its folder: for evaluation, and to begin another run from."""
+"""The policy of a run at any of its checkpoints: for evaluation, for looking at, and to begin another run from."""
 
 from pathlib import Path
 from typing import Any
@@ -17,14 +17,41 @@ def is_run(path: str | Path) -> bool:
     return (Path(path) / "run.json").is_file()
 
 
-def load_policy(path: str | Path, wants: frozenset[str] = frozenset(), step: int | None = None) -> Policy:
-    """The policy with the weights of the newest complete checkpoint, or of that of a step, in evaluation mode.
-
-    ``wants``: columns that it has to provide beyond those of its run; heads that its run did not have are new.
+def at_step(text: str) -> tuple[str, int | None]:
+    """``runs/a@50`` -> ``("runs/a", 50)``; without a step, or where that is itself a path, None: the newest.
 
     Raises:
-        GuerdonError: if there is no run or no such complete checkpoint, or the weights are not those of its recipe's
-            policy.
+        GuerdonError: if what follows the last @ behind a run folder is no step.
+    """
+    path, at, step = text.rpartition("@")
+    if not at or Path(text).exists() or not is_run(path):
+        return text, None
+    if not step.isdecimal():
+        raise GuerdonError(f"a checkpoint must be named by its step, such as {path}@50, got {text!r}")
+    return path, int(step)
+
+
+def policy_steps(path: str | Path) -> list[int]:
+    """Steps whose policy can be had: the kept checkpoints, and 0 where the beginning can be built again.
+
+    Raises:
+        GuerdonError: if there is no run.
+    """
+    stored = steps_in(Path(path) / "checkpoints")
+    return sorted({*stored, *([] if read_facts(Path(path))["handed_over"] else [0])})
+
+
+def load_policy(path: str | Path, wants: frozenset[str] = frozenset(), *, step: int | None = None) -> Policy:
+    """The policy with the weights of a checkpoint, in evaluation mode.
+
+    Args:
+        path: the run folder.
+        wants: columns that it has to provide beyond those of its run; heads that its run did not have are new.
+        step: of which checkpoint; 0 is the policy that the run began from. None: the newest complete one.
+
+    Raises:
+        GuerdonError: if there is no run or no such complete checkpoint, or the weights are not those of its
+            recipe's policy.
     """
     folder = Path(path)
     facts = read_facts(folder)
@@ -33,9 +60,11 @@ def load_policy(path: str | Path, wants: frozenset[str] = frozenset(), step: int
         origin = origin_from_json(facts["origin"])
     else:
         origin = Origin(recipe.policy, recipe.task, frozenset(base(name) for name in recipe.reads()))
-    weights = _state(folder / "checkpoints", step)["policy"]
+    state = _state(folder, step)
     policy = Origin(origin.spec, origin.task, origin.wants | wants).build(Stream((facts["seed"],)).child("policy"))
-    missing, unexpected = policy.load_state_dict(weights, strict=False)
+    if state is None:
+        return policy.eval()
+    missing, unexpected = policy.load_state_dict(state["policy"], strict=False)
     if unexpected or (missing and not wants - origin.wants):
         raise GuerdonError(
             f"the weights in {folder} must be those of {type(origin.spec).__name__}, but "
@@ -44,18 +73,19 @@ def load_policy(path: str | Path, wants: frozenset[str] = frozenset(), step: int
     return policy.eval()
 
 
-def _state(folder: Path, step: int | None) -> dict[str, Any]:
-    """The state that a checkpoint holds: that of ``step``, or the newest complete one."""
+def _state(folder: Path, step: int | None) -> dict[str, Any] | None:
+    """What a checkpoint holds; None for the beginning of a run that was built from its seed."""
     if step is None:
-        found = latest(folder)
-        if found is None:
-            raise GuerdonError(f"{folder.parent} must hold a complete checkpoint, but there is none yet")
+        if (found := latest(folder / "checkpoints")) is None:
+            raise GuerdonError(f"{folder} must hold a complete checkpoint, but there is none yet")
         return found[1]
-    there = steps_in(folder)
-    if step not in there:
-        have = ", ".join(map(str, there)) or "none"
-        raise GuerdonError(f"the checkpoint of a policy must be one that {folder.parent} has ({have}), got {step}")
-    return load_checkpoint(there[step])
+    stored, steps = steps_in(folder / "checkpoints"), policy_steps(folder)
+    if step in stored:
+        return load_checkpoint(stored[step])
+    if step not in steps:
+        have = ", ".join(map(str, steps)) or "none"
+        raise GuerdonError(f"the policy of {folder} must be asked for at a kept step ({have}), got {step}")
+    return None
 
 
-__all__ = ["is_run", "load_policy"]
+__all__ = ["at_step", "is_run", "load_policy", "policy_steps"]

@@ -8,6 +8,7 @@ from typing import Any
 
 from guerdon.commands._show import plain
 from guerdon.errors import GuerdonError
+from guerdon.runs.policy import policy_steps
 from guerdon.runs.reading import Run, read_evaluation, read_run
 from guerdon.view.rows import Part
 
@@ -81,7 +82,7 @@ def run_entry(number: int, name: str, run: Run, parts: Sequence[Part], problems:
         "recipe": plain(found["recipe"]),
         "evaluation": plain(read_evaluation(run.path)),
         "rollout_steps": [part.step for part in parts],
-        "checkpoint_steps": run.checkpoint_steps,
+        "checkpoint_steps": policy_steps(run.path),
         "domain": "text" if any(part.first_token is not None for part in parts) else "steps",
     }
 

@@ -58,9 +58,9 @@ class TokenMean(Aggregation):
 
     def __call__(self, batch: Batch, level: str) -> Tensor:
         """Weights ``[level]``; coarser levels are averaged."""
-        if not _is_action(batch, level):
+        if not _is_action(batch, level) or "action.mask" not in batch:
             return _mean_of_rows(batch, level)
-        mask = trained(batch)
+        mask = batch["action.mask"]
         return mask.float() / mask.sum().clamp(min=1)
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from guerdon import segment
 from guerdon.batch import Batch
-from guerdon.objectives.aggregation import trained
+from guerdon.objectives.aggregation import trained_counts
 
 Level = Literal["token", "sequence", "sequence_sum", "sequence_token"]
 Bounds = tuple[float | None, float | None]
@@ -33,9 +33,11 @@ def log_ratio(batch: Batch, logprob: Tensor, old_logprob: Tensor, level: Level, 
     difference = logprob - old_logprob
     if level == "token":
         return bounded(difference, bounds)
-    reduction = segment.sum if level == "sequence_sum" else segment.mean
-    where = trained(batch) if "action.mask" in batch else None
-    whole = batch.down(batch.up(difference, reduction, "action", "traj", where=where), "traj", "action")
+    where = batch["action.mask"] if "action.mask" in batch else None
+    whole = batch.up(difference, segment.sum, "action", "traj", where=where)
+    if level != "sequence_sum":
+        whole = whole / trained_counts(batch, "traj").clamp(min=1)
+    whole = batch.down(whole, "traj", "action")
     if level == "sequence_token":
         whole = whole.detach() + logprob - logprob.detach()
     return bounded(whole, bounds)

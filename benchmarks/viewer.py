@@ -69,7 +69,6 @@ def questions(port: int, rows: int, repeats: int) -> dict[str, dict[str, float]]
         return body
 
     rows_of = np.random.default_rng(0).integers(0, rows, (repeats + 1, 40))
-    problems = json.loads(get("/api/rollout?row=0"))["values"]["problem"]
     windows = [",".join(map(str, each)) for each in rows_of]
     nearby = [",".join(map(str, range(int(each[0]) // 2, int(each[0]) // 2 + 40))) for each in rows_of]
     return {
@@ -81,7 +80,6 @@ def questions(port: int, rows: int, repeats: int) -> dict[str, dict[str, float]]
         "search": measure(lambda number: get(f"/api/search?q=seven+times+{WORDS[number % 9]}"), repeats),
         "search (case)": measure(lambda number: get("/api/search?q=holds+because&case=1"), repeats),
         "rollout": measure(lambda number: get(f"/api/rollout?row={rows_of[number, 0]}"), repeats),
-        "changes": measure(lambda number: get(f"/api/changes?run=0&problem={problems}"), repeats),
     }
 
 

@@ -4,7 +4,6 @@ import shutil
 
 import numpy as np
 import pytest
-import torch
 from fake_runs import control_batch, fake_run, text_batch
 from test_rows import small_batch
 
@@ -86,15 +85,6 @@ def test_values_that_json_lacks_become_texts_or_nothing(tmp_path):
     (run / "eval.json").write_text('{"after": {"value": NaN}}')
     entry = Store([run]).meta()["runs"][0]
     assert entry["recipe"]["clip"] == "inf" and entry["evaluation"] == {"after": {"value": "nan"}}
-
-
-def test_the_rows_of_a_problem_by_step(tmp_path):
-    later = small_batch().select("traj", torch.tensor([True, True, False]))
-    store = Store([fake_run(tmp_path / "a", {1: small_batch(), 7: later})])
-    assert store.changes(0, 17) == {"problem": 17, "prompt": None, "steps": [1, 7], "rows": [[0, 1], [3, 4]]}
-    assert store.changes(0, 3)["rows"] == [[2]]
-    with pytest.raises(GuerdonError, match="run 0 must have stored rollouts of problem 4, but it has none"):
-        store.changes(0, 4)
 
 
 def test_bad_questions_are_refused(tmp_path):

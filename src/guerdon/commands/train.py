@@ -181,9 +181,7 @@ def _finish(arguments: argparse.Namespace, result: "Result", out: str | None) ->
         print_json({"steps": len(result.metrics), "out": out, "metrics": last})
         return 0
     shown = [f"{name} {number(last[name])}" for name in ("reward", "loss", "length", "entropy", "kl") if name in last]
-    print(
-        f"{len(result.metrics)} steps: {', '.join(shown)}" + (f"; `guerdon report {out}` shows the run" if out else "")
-    )
+    print(f"{len(result.metrics)} steps: {', '.join(shown)}" + (f"; `guerdon view {out}` shows the run" if out else ""))
     return 0
 
 

@@ -73,7 +73,7 @@ async function renew() {
   const going = app.meta.runs.some((run) => ["starting", "running"].includes(run.status));
   if (!going || document.hidden) return;
   try {
-    const meta = await app.source.meta();
+    const meta = await app.source.meta(app.meta.version);
     if (meta.version === app.meta.version) return;
     take(meta, await app.source.columns());
   } catch (error) {

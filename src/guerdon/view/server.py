@@ -95,17 +95,12 @@ def read_rollout(store: Store, query: Query) -> Any:
     return store.rollout(integer("row", query.get("row")))
 
 
-def read_changes(store: Store, query: Query) -> Any:
-    return store.changes(integer("run", query.get("run")), integer("problem", query.get("problem")))
-
-
 READ: Mapping[str, Callable[[Store, Query], Any]] = {
     "/api/meta": read_meta,
     "/api/columns": read_columns,
     "/api/texts": read_texts,
     "/api/search": read_search,
     "/api/rollout": read_rollout,
-    "/api/changes": read_changes,
 }
 
 

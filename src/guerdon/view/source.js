@@ -31,8 +31,9 @@ async function ask(path, body) {
 class Server {
   live = true;
 
-  meta() {
-    return ask("api/meta");
+  /** Only the version, if it is still the one that is known. */
+  meta(known = "") {
+    return ask(`api/meta?known=${known}`);
   }
 
   columns() {

@@ -182,26 +182,6 @@ class Store:
         with reading():
             return rollout(part, inside, row)
 
-    def changes(self, run: int, problem: int) -> dict[str, Any]:
-        """The answer of ``/api/changes``: the rows of one problem by stored step.
-
-        Raises:
-            GuerdonError: if the run never met the problem.
-        """
-        rows = self.now.rows
-        found = np.flatnonzero((rows.column("run") == run) & (rows.column("problem") == problem))
-        if len(found) == 0:
-            raise GuerdonError(f"run {run} must have stored rollouts of problem {problem}, but it has none")
-        by_step: dict[int, list[int]] = {}
-        for row in found.tolist():
-            by_step.setdefault(int(rows.column("step")[row]), []).append(row)
-        steps = sorted(by_step)
-        part, inside = rows.find(int(found[0]))
-        with reading():
-            prompts, _ = self.texts.of(part)
-        prompt = None if prompts is None else prompts[int(part.group[inside])].as_py()
-        return {"problem": problem, "prompt": prompt, "steps": steps, "rows": [by_step[step] for step in steps]}
-
     def embedded(self, most: int) -> dict[str, Any]:
         """All that a page without a server needs, with at most ``most`` rollouts.
 

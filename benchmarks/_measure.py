@@ -299,7 +299,7 @@ def row_of(entry: Mapping[str, Any]) -> Row:
     for name in ("value", "ratio"):
         if isinstance(found := facts.get(name), dict):
             facts[name] = Spread(**found)
-    return Row(**facts)
+    return Row(**{"unit": "", **facts})
 
 
 def circumstances(script: str, packages: Sequence[str] = ()) -> dict[str, Any]:

@@ -97,12 +97,12 @@ class SeqMeanTokenMean(Aggregation):
 
 @dataclass(frozen=True)
 class SumOverLength(Aggregation):
-    """``(1/L) sum l`` (verl ``seq-mean-token-sum-norm``) or ``1/(B L)`` (TRL ``dr_grpo``) with a constant L."""
+    """``1/(B L) sum l`` with a constant L (TRL ``dr_grpo``, verl ``seq-mean-token-sum-norm``), or ``(1/L) sum l``."""
 
     length: int
     """L: the generation budget, never the longest response of the batch."""
     per_trajectory: bool = True
-    """Whether to divide by B as well, as TRL does and verl does not (a factor B in the learning rate)."""
+    """Whether to divide by B as well, as TRL and verl 0.9 do and older verl did not (a factor B in the learning rate)."""
 
     def __post_init__(self) -> None:
         if self.length < 1:

@@ -8,8 +8,9 @@ Maths
 Reads
     ``traj.reward``, ``action.logprob``, ``action.old_logprob``.
 Deviations
-    ``T_max`` is the generation budget, never the longest response of the batch. verl left out 1/B in older
-    releases (``verl``; a factor B in the learning rate), verl 0.9 and TRL have it. In expectation the gradient is (n-1)/n of the true one: n/(n-1) A is RLOO.
+    ``T_max`` is the generation budget, never the longest response of the batch. Older releases of verl left out 1/B
+    (``verl``; a factor B in the learning rate), verl 0.9 and TRL have it. In expectation the gradient is (n-1)/n of
+    the true one: n/(n-1) A is RLOO.
 """
 
 import torch

@@ -25,11 +25,7 @@ RECIPE = Recipe(
     shaping=(pieces.WeightedSum({"overlong": 0.2, "digits": 0.2}),),
     # Against the prompt's other responses; what was cut off counts in the baseline and is not trained.
     advantage=(pieces.Standardize(center="leave_one_out", scale="none"), pieces.MaskWhere("traj.truncated")),
-    objective=Objective(
-        pieces.PPOClip(clip_low=0.2, clip_high=0.28, dual_clip=None),
-        pieces.TokenMean(),
-        regularizers=(pieces.EntropyBonus(0.01),),
-    ),
+    objective=Objective(pieces.PPOClip(clip_low=0.2, clip_high=0.28, dual_clip=None), pieces.TokenMean()),
 )
 
 

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 pytest.importorskip("trl", reason="needs TRL: pip install 'guerdon[trl]'")
 
 import trl_toys as toys
 
+from guerdon import segment
 from guerdon.advantages.running import RunningStandardize
 from guerdon.advantages.standardize import Standardize
 from guerdon.catalogue import load_paper
@@ -56,6 +58,15 @@ class Silent(toys.Sums):
         return None if problem.id % 2 else super().score(problem, response)
 
 
+@dataclass(frozen=True)
+class Chat(toys.Sums):
+    """The same problems as messages."""
+
+    def problem(self, split, number):
+        problem = super().problem(split, number)
+        return replace(problem, prompt=({"role": "user", "content": problem.prompt},))
+
+
 RECIPES = {
     "grpo": GRPO,
     "grpo_paper": of("grpo", "paper"),
@@ -90,10 +101,12 @@ RECIPES = {
     ),
     "running": replace(GRPO, advantage=(RunningStandardize(size=4, min_count=2),)),
     "silent_groups": replace(GRPO, task=Silent()),
+    "chat": replace(GRPO, task=Chat()),
 }
 
 
-def run(recipe: Recipe, folder: Any, loss: str = "recipe", **changes: Any) -> Any:
+def run(recipe: Recipe, folder: Any, loss: str = "recipe", rollout_func: Any = None, **changes: Any) -> Any:
+    more = {} if rollout_func is None else {"rollout_func": rollout_func}
     trainer = toys.recorder(plugin.RecipeTrainer)(
         model=toys.model(folder=folder / "model"),
         recipe=recipe,
@@ -101,6 +114,7 @@ def run(recipe: Recipe, folder: Any, loss: str = "recipe", **changes: Any) -> An
         args=toys.arguments(folder, **changes),
         train_dataset=plugin.dataset(recipe.task or toys.Sums()),
         processing_class=toys.tokenizer(),
+        **more,
     )
     trainer.train()
     return trainer
@@ -142,6 +156,29 @@ def test_what_trl_masks_is_masked(tmp_path):
     trainer = run(GRPO, tmp_path, mask_truncated_completions=True)
     toys.compare(trainer, recipe)
     assert any(ids[-1] != 1 for seen in trainer.history for ids in seen.completions)
+
+
+def two_turns(prompts, trainer):
+    """A rollout of two turns with two tokens of an environment between them, its log-probs off by a little."""
+    generator = torch.Generator().manual_seed(trainer.state.global_step)
+    completions = [torch.randint(3, 17, (7,), generator=generator).tolist() for _ in prompts]
+    return {
+        "prompt_ids": [trainer.processing_class(prompt)["input_ids"] for prompt in prompts],
+        "completion_ids": completions,
+        "logprobs": [[-2.0] * 7 for _ in prompts],
+        "env_mask": [[1, 1, 1, 0, 0, 1, 1] for _ in prompts],
+    }
+
+
+def test_tokens_of_an_environment_are_no_rows_and_turns_are_steps(tmp_path):
+    recipe = replace(GRPO, objective=Objective(PPOClip(), TokenMean(), weights=(ImportanceWeight(),)))
+    trainer = run(recipe, tmp_path, rollout_func=two_turns, max_steps=2)
+    batch, window = trainer.batch, trainer._bridge.windows[0]
+    assert batch.up(torch.ones(60), segment.sum, "token", "traj").tolist() == [5.0] * 12
+    assert batch.up(torch.ones(24), segment.sum, "step", "traj").tolist() == [2.0] * 12
+    assert set(batch["token.behavior_logprob"].tolist()) == {-2.0}
+    assert bool((window["token.loss_weight"] == 1 / 30).all())
+    assert all(float(gradient["lm_head.weight"].abs().max()) > 0 for gradient in trainer.history[0].gradients)
 
 
 def test_two_processes_are_one_loss(tmp_path):

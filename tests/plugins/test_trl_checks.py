@@ -24,6 +24,7 @@ from guerdon.rewards.verifier import Verifier
 from guerdon.rollouts.sample import Sample
 from guerdon.rollouts.sampler import Sampling
 from guerdon.rollouts.tabular import SampleTree
+from guerdon.shaping.kl_reward import KLReward
 from guerdon.update import Update
 
 GRPO = Recipe(Objective(PPOClip()), advantage=(Standardize(),))
@@ -99,6 +100,14 @@ def test_a_loss_that_needs_whole_groups_needs_one_pass_in_one_process():
     for changes in ({}, {**one, "world_size": 2}):
         with pytest.raises(GuerdonError, match="GroupBCE needs a whole group in one pass"):
             checks.check_recipe(recipe, Arguments(**changes), "recipe", functions=True)
+
+
+def test_trls_loss_keeps_a_reference_only_with_a_penalty_of_its_own():
+    recipe = replace(GRPO, shaping=(*GRPO.shaping, KLReward()))
+    checks.check_recipe(recipe, Arguments(beta=0.1), "trl", functions=True)
+    checks.check_recipe(recipe, Arguments(), "recipe", functions=True)
+    with pytest.raises(GuerdonError, match="only if beta is not 0"):
+        checks.check_recipe(recipe, Arguments(), "trl", functions=True)
 
 
 def test_a_column_that_nothing_gives_is_named():

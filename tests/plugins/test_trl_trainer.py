@@ -1,8 +1,11 @@
 """What the trainer shows, keeps and refuses, with TRL itself."""
 
 import inspect
+import runpy
+import sys
 import textwrap
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -92,6 +95,20 @@ def test_reward_functions_of_trl_are_components_beside_those_of_the_recipe(tmp_p
     assert trainer.reward_func_names == ["digits", "correct"]
     assert other.tolist() == digits(batch["traj.response"])
     assert right.isnan().any() or bool((batch["traj.reward"] - right - other / 4).abs().max() < 1e-6)
+
+
+def test_a_reward_of_guerdon_is_a_reward_function_of_plain_trl(tmp_path):
+    trainer = GRPOTrainer(
+        model=toys.model(),
+        reward_funcs=[plugin.reward(VERIFIER, task=toys.Sums(), name="sums"), plugin.reward("number")],
+        args=toys.arguments(tmp_path, max_steps=1),
+        train_dataset=plugin.dataset(toys.Sums()),
+        processing_class=toys.tokenizer(),
+    )
+    trainer.train()
+    first = trainer.state.log_history[0]
+    assert 0 <= first["rewards/sums/mean"] <= 1 and 0 <= first["rewards/correct/mean"] <= 1
+    assert {"unscored/sums", "unscored/correct"} <= set(first)
 
 
 def test_a_papers_recipe_by_its_id_takes_reward_functions_for_its_verifier(tmp_path):
@@ -254,3 +271,11 @@ def test_warnings_are_said_when_the_trainer_is_built(tmp_path):
     with pytest.warns(UserWarning, match="epsilon of GRPOConfig has no effect"):
         trainer = build(GRPO, tmp_path, epsilon=0.3)
     assert any("epsilon" in sentence for sentence in trainer.recipe_warnings)
+
+
+def test_the_example_trains(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["trl_grpo.py", "--out", str(tmp_path), "--steps", "6"])
+    runpy.run_path(str(Path(__file__).parents[2] / "examples" / "trl_grpo.py"), run_name="__main__")
+    lines = capsys.readouterr().out.splitlines()
+    table = lines[lines.index("step  reward  correct  digits  overlong  truncated  entropy") + 1 :]
+    assert [line.split()[0] for line in table][:3] == ["1", "3", "5"]

@@ -30,13 +30,15 @@ def tokenizer() -> Any:
     inner = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
     inner.pre_tokenizer = pre_tokenizers.Split("", "isolated")
     inner.decoder = decoders.Fuse()
-    return transformers.PreTrainedTokenizerFast(
+    fast = transformers.PreTrainedTokenizerFast(
         tokenizer_object=inner,
         pad_token="<pad>",
         eos_token="<eos>",
         unk_token="<unk>",
         model_input_names=["input_ids", "attention_mask"],
     )
+    fast.chat_template = "{% for message in messages %}{{ message.content }}{% endfor %}"
+    return fast
 
 
 def model(seed: int = 0, folder: Any = None) -> Any:

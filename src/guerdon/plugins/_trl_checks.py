@@ -114,6 +114,10 @@ def check_recipe(recipe: Recipe, args: Any, loss: str, functions: bool) -> None:
         _check_steps(recipe, args)
     elif not any("advantage" in name for piece in recipe.advantage for name in piece.writes):
         raise GuerdonError("loss='trl' needs a recipe that writes an advantage; add one, or use loss='recipe'")
+    elif not args.beta and any(name.startswith("action.ref_") for name in reads_before_update(recipe)):
+        raise GuerdonError(
+            "the recipe reads the reference model, which TRL keeps with its own loss only if beta is not 0"
+        )
 
 
 def _check_steps(recipe: Recipe, args: Any) -> None:

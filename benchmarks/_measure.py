@@ -46,7 +46,7 @@ class Row:
 
     what: str
     value: Spread | float
-    unit: str
+    unit: str = ""
     ratio: Spread | float | None = None
     """How many times better than ``against``; for a share of a limit, the share."""
     against: str = ""

@@ -55,7 +55,7 @@ def test_quantities_are_short():
 
 
 def test_rows_survive_the_record(tmp_path):
-    rows = [Row("a", 0.0, "s", Spread(2.0, 1.0, 3.0), "peer", 1.5), Row("b", Spread(1.0, 0.5, 2.0), "B", note="n")]
+    rows = [Row("a", 0.0, "s", Spread(2.0, 1.0, 3.0), "peer", 1.5), Row("b", Spread(1.0, 0.5, 2.0), note="n")]
     path = tmp_path / "results.json"
     entry = {"title": "T", "command": "c", "rows": [_measure._plain(row) for row in rows]}
     _measure.record("one", entry, path)

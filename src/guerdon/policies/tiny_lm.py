@@ -18,12 +18,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from guerdon.batch import Batch
 from guerdon.errors import GuerdonError
 from guerdon.piece import PolicySpec
+from guerdon.policies.fused import inverse_rms, paired, rotate_pairs, rotation, swiglu, unit_rms
 from guerdon.policies.language_model import PROVIDES, LanguageModel
+from guerdon.policies.packed import Packed, attention, pack_tokens
 from guerdon.policies.tokenizer import SmallTokenizer, train_tokenizer
 from guerdon.rng import Stream
 from guerdon.tasks.problem import Problem, ProblemTask
+
+
+EPS = 1e-6
+"""Of the norms."""
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
@@ -38,7 +45,7 @@ class Block(nn.Module):
     def __init__(self, width: int, heads: int, mlp: int) -> None:
         super().__init__()
         self.heads = heads
-        self.norm1, self.norm2 = nn.RMSNorm(width, eps=1e-6), nn.RMSNorm(width, eps=1e-6)
+        self.norm1, self.norm2 = nn.RMSNorm(width, eps=EPS), nn.RMSNorm(width, eps=EPS)
         self.qkv = nn.Linear(width, 3 * width, bias=False)
         self.out = nn.Linear(width, width, bias=False)
         self.gate_up = nn.Linear(width, 2 * mlp, bias=False)
@@ -67,7 +74,7 @@ class TinyLanguageModel(LanguageModel):
         self.embedding = nn.Embedding(tokenizer.vocab_size, spec.width)
         layers = [Block(spec.width, spec.heads, spec.mlp or 8 * spec.width // 3) for _ in range(spec.layers)]
         self.blocks = nn.ModuleList(layers)
-        self.norm = nn.RMSNorm(spec.width, eps=1e-6)
+        self.norm = nn.RMSNorm(spec.width, eps=EPS)
         self.head_dim = spec.width // spec.heads
         for name, parameter in self.named_parameters():
             if parameter.dim() == 2 and not name.startswith("value_head"):
@@ -101,6 +108,25 @@ class TinyLanguageModel(LanguageModel):
             x = block.finish(x, F.scaled_dot_product_attention(q, k, v, is_causal=True))
         return self.norm(x)
 
+    def hidden_of_tokens(self, batch: Batch) -> Tensor:
+        """On a CPU without padding, shared prompts once; elsewhere as every language model."""
+        if self.device.type != "cpu":
+            return super().hidden_of_tokens(batch)
+        packed = pack_tokens(batch)
+        return self.norm(self.packed_states(packed).index_select(0, packed.predicts))
+
+    def packed_states(self, packed: Packed) -> Tensor:
+        """States after the last layer, ``[N, H]``: the numbers of ``hidden`` before its norm."""
+        x = F.embedding(packed.ids, self.embedding.weight) * self.embedding.embedding_dim**0.5
+        turn = rotation(packed.positions[:, None] * self.frequency)
+        for block in self.layers():
+            weight = paired(block.qkv.weight, block.norm1.weight, block.heads)
+            mixed = attention(unit_rms(x, EPS), weight, turn, packed, block.heads)
+            x = torch.addmm(x, mixed, block.out.weight.T)
+            inner = swiglu(F.linear(unit_rms(x, EPS), block.gate_up.weight * block.norm2.weight))
+            x = torch.addmm(x, inner, block.down.weight.T)
+        return x
+
     @torch.no_grad()
     def prefill(self, prompts: Sequence[Tensor]) -> "TinyDecodeState":
         """One row per prompt."""
@@ -111,58 +137,85 @@ class TinyDecodeState:
     """Left-padded prompts with a preallocated cache: every row writes to the same slot."""
 
     def __init__(self, model: TinyLanguageModel, prompts: Sequence[Tensor]) -> None:
-        self.model, self.slot = model, max(len(prompt) for prompt in prompts)
-        device = model.device
-        lengths = torch.tensor([len(prompt) for prompt in prompts], device=device)
-        self.pad = self.slot - lengths
-        ids = torch.full((len(prompts), self.slot), model.tokenizer.pad_id, device=device)
+        self.heads, self.frequency = model.blocks[0].heads, model.frequency
+        self.layers = [folded(block) for block in model.layers()]
+        self.embedding = model.embedding.weight * model.embedding.embedding_dim**0.5
+        self.head = (model.embedding.weight * model.norm.weight).T
+        self.rows, self.slot = len(prompts), 0
+        longest = max(len(prompt) for prompt in prompts)
+        device, dtype = self.head.device, self.head.dtype
+        ids = torch.full((self.rows, longest), model.tokenizer.pad_id)
         for row, prompt in enumerate(prompts):
-            ids[row, self.slot - len(prompt) :] = prompt.to(device)
-        self.keys: list[Tensor] = []
-        self.values: list[Tensor] = []
-        position = (torch.arange(self.slot, device=device)[None] - self.pad[:, None]).clamp(min=0)
+            ids[row, longest - len(prompt) :] = prompt
+        self.pad = (longest - torch.tensor([len(prompt) for prompt in prompts])).to(device)
+        self.bias = None if not bool(self.pad.any()) else torch.zeros(self.rows, longest, device=device, dtype=dtype)
+        """Added to scores: -inf in the padding; None where there is none."""
+        self.cache = torch.empty(
+            len(self.layers), 2, self.rows, self.heads, longest, model.head_dim, device=device, dtype=dtype
+        )
         # Rows of padding attend to themselves only, so that no softmax is empty.
-        real = torch.arange(self.slot, device=device)[None] >= self.pad[:, None]
-        eye = torch.eye(self.slot, dtype=torch.bool, device=device)
-        mask = (real[:, None, :] & torch.ones_like(eye).tril()[None] | eye[None])[:, None]
-        x = model.embedding(ids) * model.embedding.embedding_dim**0.5
-        cos, sin = model.angles(position)
-        for block in model.layers():
-            q, k, v = block.attend(x, cos, sin)
-            x = block.finish(x, F.scaled_dot_product_attention(q, k, v, attn_mask=mask))
-            self.keys.append(self._grown(k))
-            self.values.append(self._grown(v))
-        self.logits = model.norm(x[:, -1]) @ model.embedding.weight.T
+        slots = torch.arange(longest, device=device)
+        real = slots >= self.pad[:, None]
+        if self.bias is not None:
+            self.bias.masked_fill_(~real, -torch.inf)
+        eye = torch.eye(longest, dtype=torch.bool, device=device)
+        self._forward(ids.to(device), real[:, None] & torch.ones_like(eye).tril() | eye)
 
-    def _grown(self, cache: Tensor) -> Tensor:
-        room = cache.new_zeros((*cache.shape[:2], max(32, self.slot // 2), cache.shape[3]))
-        return torch.cat([cache[:, :, : self.slot], room], dim=2)
+    def _forward(self, ids: Tensor, mask: Tensor | None) -> None:
+        """Append ``ids`` ``[rows, T]``; ``mask`` ``[rows, T, slots]``: true where a token may look, or what is added."""
+        rows, length = ids.shape
+        start, self.slot = self.slot, self.slot + length
+        position = (torch.arange(start, self.slot, device=ids.device) - self.pad[:, None]).clamp(min=0)
+        turn = rotation(position.flatten()[:, None] * self.frequency)
+        x = F.embedding(ids.flatten(), self.embedding)
+        for (qkv, out, gate_up, down), cache in zip(self.layers, self.cache, strict=True):
+            parts = rotate_pairs((x * inverse_rms(x, EPS)) @ qkv, turn, self.heads)
+            parts = parts.view(rows, length, 3, self.heads, -1)
+            cache[:, :rows, :, start : self.slot] = parts[:, :, 1:].permute(2, 0, 3, 1, 4)
+            keys, values = cache[:, :rows, :, : self.slot]
+            mixed = F.scaled_dot_product_attention(
+                parts[:, :, 0].transpose(1, 2), keys, values, None if mask is None else mask[:, None], scale=1.0
+            )
+            x = torch.addmm(x, mixed.transpose(1, 2).reshape(len(x), -1), out)
+            gate, up = ((x * inverse_rms(x, EPS)) @ gate_up).chunk(2, dim=-1)
+            x.addmm_(F.silu(gate, inplace=True).mul_(up), down)
+        last = x.view(rows, length, -1)[:, -1]
+        self.logits = (last * inverse_rms(last, EPS)) @ self.head
 
     @torch.no_grad()
     def advance(self, tokens: Tensor) -> None:
         """Append a token to every row."""
-        model, slot = self.model, self.slot
-        if slot == self.keys[0].shape[2]:
-            self.keys = [self._grown(cache) for cache in self.keys]
-            self.values = [self._grown(cache) for cache in self.values]
-        x = model.embedding(tokens[:, None]) * model.embedding.embedding_dim**0.5
-        cos, sin = model.angles((slot - self.pad)[:, None])
-        mask = None
-        if bool(self.pad.any()):
-            mask = (torch.arange(slot + 1, device=tokens.device)[None] >= self.pad[:, None])[:, None, None]
-        for block, keys, values in zip(model.layers(), self.keys, self.values, strict=True):
-            q, k, v = block.attend(x, cos, sin)
-            keys[:, :, slot], values[:, :, slot] = k[:, :, 0], v[:, :, 0]
-            seen = slice(0, slot + 1)
-            x = block.finish(x, F.scaled_dot_product_attention(q, keys[:, :, seen], values[:, :, seen], attn_mask=mask))
-        self.slot += 1
-        self.logits = model.norm(x[:, 0]) @ model.embedding.weight.T
+        if self.slot == self.cache.shape[4]:
+            self._resize(torch.arange(self.rows, device=tokens.device))
+        mask = None if self.bias is None else F.pad(self.bias, (0, self.slot + 1 - self.bias.shape[1]))[:, None]
+        self._forward(tokens[:, None], mask)
 
+    def _resize(self, rows: Tensor) -> None:
+        """A new cache of these rows with free slots."""
+        layers, both, _, heads, _, size = self.cache.shape
+        free = max(32, self.slot // 2)
+        cache = self.cache.new_empty(layers, both, len(rows), heads, self.slot + free, size)
+        cache[..., : self.slot, :] = self.cache[:, :, : self.rows, :, : self.slot].index_select(2, rows)
+        self.cache = cache
+
+    @torch.no_grad()
     def keep(self, rows: Tensor) -> None:
-        """Keep these rows, in this order."""
-        self.keys = [cache[rows] for cache in self.keys]
-        self.values = [cache[rows] for cache in self.values]
-        self.pad, self.logits = self.pad[rows], self.logits[rows]
+        """Keep these rows, in this order; rows that stay where they are cost nothing."""
+        places = torch.arange(len(rows), device=rows.device)
+        moved = (rows != places).nonzero()[:, 0]
+        if len(rows) > self.rows or 2 * len(moved) > len(rows):
+            self._resize(rows)
+        elif len(moved):
+            used = self.cache[..., : self.slot, :]
+            used.index_copy_(2, moved, used.index_select(2, rows[moved]))
+        self.rows, self.pad, self.logits = len(rows), self.pad[rows], self.logits[rows]
+        self.bias = None if self.bias is None else self.bias[rows]
+
+
+def folded(block: Block) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Weights of a layer for decoding, transposed: norms and the scale of the queries are inside."""
+    qkv = paired(block.qkv.weight, block.norm1.weight, block.heads)
+    return qkv.T, block.out.weight.T, (block.gate_up.weight * block.norm2.weight).T, block.down.weight.T
 
 
 @dataclass(frozen=True)

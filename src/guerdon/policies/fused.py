@@ -1,0 +1,95 @@
+"""Decoder arithmetic in few passes over memory, with hand-written gradients.
+
+Idea
+    On a CPU a small decoder spends its time between the products: every elementwise step reads and writes all
+    activations. Here a norm is two passes and its weight is folded into the layer that follows, SwiGLU is two, and a
+    rotation is one complex product, for which the rows of the query and key weights are put in pairs.
+Maths
+    ``W (g * x / rms x) = (W diag g) (x / rms x)``. A rotation of the pairs ``(a, b)`` by ``t`` is ``(a + ib) e^{it}``;
+    attention does not care in which order the pairs of a head stand.
+Reads
+    Nothing; functions of tensors.
+Deviations
+    First derivatives only.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+from torch.nn import functional
+
+
+def unit_rms(x: Tensor, eps: float) -> Tensor:
+    """``x / sqrt(mean x^2 + eps)`` over the last axis of ``[n, H]``."""
+    return _UnitRMS.apply(x, eps)  # type: ignore[no-any-return]
+
+
+def inverse_rms(x: Tensor, eps: float) -> Tensor:
+    """``1 / sqrt(mean x^2 + eps)``, ``[n, 1]``."""
+    norm = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+    return norm.square_().div_(x.shape[-1]).add_(eps).rsqrt_()
+
+
+class _UnitRMS(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, eps: float) -> Tensor:
+        inverse = inverse_rms(x, eps)
+        out = x * inverse
+        ctx.save_for_backward(out, inverse)
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+        out, inverse = ctx.saved_tensors
+        along = (grad * out).mean(-1, keepdim=True)
+        return torch.addcmul(grad, out, along, value=-1).mul_(inverse), None
+
+
+def swiglu(gate_up: Tensor) -> Tensor:
+    """``silu(gate) * up`` of ``[n, 2 M]``, the gates first."""
+    return _SwiGLU.apply(gate_up)  # type: ignore[no-any-return]
+
+
+class _SwiGLU(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, gate_up: Tensor) -> Tensor:
+        gate, up = gate_up.chunk(2, dim=-1)
+        active = functional.silu(gate)
+        ctx.save_for_backward(gate_up, active)
+        return active * up
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> Tensor:  # type: ignore[override]
+        gate_up, active = ctx.saved_tensors
+        gate, up = gate_up.chunk(2, dim=-1)
+        out = torch.empty_like(gate_up)
+        to_gate, to_up = out.chunk(2, dim=-1)
+        torch.mul(grad, active, out=to_up)
+        torch.ops.aten.silu_backward.grad_input(grad * up, gate, grad_input=to_gate)
+        return out
+
+
+def paired(weight: Tensor, norm: Tensor, heads: int) -> Tensor:
+    """Weights ``[3 H, H]`` of queries, keys and values for ``rotation``: norm folded in, queries scaled, pairs put
+    next to each other (``[a, b]`` halves of a head become ``a0 b0 a1 b1 ...``)."""
+    width = weight.shape[0] // 3
+    half = width // heads // 2
+    query, key, value = weight.split(width)
+    pairs = torch.cat([query * (2 * half) ** -0.5, key]).view(2 * heads, 2, half, -1).transpose(1, 2)
+    return torch.cat([pairs.reshape(2 * width, -1), value]) * norm
+
+
+def rotation(angle: Tensor) -> Tensor:
+    """``e^{i angle}``."""
+    return torch.polar(torch.ones_like(angle), angle)
+
+
+def rotate_pairs(qkv: Tensor, turn: Tensor, heads: int) -> Tensor:
+    """Rotate queries and keys of ``[n, 3 H]`` in place by ``turn`` ``[n, d / 2]``; values stay."""
+    pairs = torch.view_as_complex(qkv.view(len(qkv), 3 * heads, -1, 2))
+    pairs[:, : 2 * heads].mul_(turn[:, None])
+    return qkv

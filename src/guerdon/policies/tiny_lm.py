@@ -76,6 +76,7 @@ class TinyLanguageModel(LanguageModel):
         self.blocks = nn.ModuleList(layers)
         self.norm = nn.RMSNorm(spec.width, eps=EPS)
         self.head_dim = spec.width // spec.heads
+        self.packs = True
         for name, parameter in self.named_parameters():
             if parameter.dim() == 2 and not name.startswith("value_head"):
                 scale = (2 * spec.layers) ** -0.5 if name.endswith(("out.weight", "down.weight")) else 1.0
@@ -173,14 +174,23 @@ class TinyDecodeState:
             parts = parts.view(rows, length, 3, self.heads, -1)
             cache[:, :rows, :, start : self.slot] = parts[:, :, 1:].permute(2, 0, 3, 1, 4)
             keys, values = cache[:, :rows, :, : self.slot]
-            mixed = F.scaled_dot_product_attention(
-                parts[:, :, 0].transpose(1, 2), keys, values, None if mask is None else mask[:, None], scale=1.0
-            )
-            x = torch.addmm(x, mixed.transpose(1, 2).reshape(len(x), -1), out)
+            mixed = self._mixed(parts[:, :, 0], keys, values, mask)
+            x = torch.addmm(x, mixed, out)
             gate, up = ((x * inverse_rms(x, EPS)) @ gate_up).chunk(2, dim=-1)
             x.addmm_(F.silu(gate, inplace=True).mul_(up), down)
         last = x.view(rows, length, -1)[:, -1]
         self.logits = (last * inverse_rms(last, EPS)) @ self.head
+
+    def _mixed(self, query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
+        rows, length, heads, size = query.shape
+        if length > 1:
+            mask = None if mask is None else mask[:, None]
+            mixed = F.scaled_dot_product_attention(query.transpose(1, 2), keys, values, mask, scale=1.0)
+            return mixed.transpose(1, 2).reshape(rows * length, -1)
+        scores = torch.bmm(query.reshape(rows * heads, 1, size), keys.flatten(0, 1).transpose(1, 2))
+        if mask is not None:
+            scores.view(rows, heads, -1).add_(mask)
+        return torch.bmm(scores.softmax(-1), values.flatten(0, 1)).view(rows, -1)
 
     @torch.no_grad()
     def advance(self, tokens: Tensor) -> None:

@@ -24,17 +24,17 @@ import torch
 
 sys.path.insert(0, __file__.rpartition("/")[0])
 
-from small_llama import Signs, Sums, digits, llama, tiny, tokenizer  # noqa: E402
+from small_llama import Signs, Sums, digits, llama, tiny, tokenizer
 
-from guerdon.loop import Trainer  # noqa: E402
-from guerdon.papers.grpo import TRL  # noqa: E402
-from guerdon.policies.hugging_face import HuggingFaceModel  # noqa: E402
-from guerdon.policies.hugging_face_tokenizer import HuggingFaceTokenizer  # noqa: E402
-from guerdon.rewards.guard import Guard  # noqa: E402
-from guerdon.rewards.verifier import Verifier  # noqa: E402
-from guerdon.rollouts.sample import Sample  # noqa: E402
-from guerdon.rollouts.sampler import LocalSampler, Sampling  # noqa: E402
-from guerdon.update import Update  # noqa: E402
+from guerdon.loop import Trainer
+from guerdon.papers.grpo import TRL
+from guerdon.policies.hugging_face import HuggingFaceModel
+from guerdon.policies.hugging_face_tokenizer import HuggingFaceTokenizer
+from guerdon.rewards.guard import Guard
+from guerdon.rewards.verifier import Verifier
+from guerdon.rollouts.sample import Sample
+from guerdon.rollouts.sampler import LocalSampler, Sampling
+from guerdon.update import Update
 
 PROMPTS, GROUP, TOKENS, RATE = 32, 8, 32, 1e-6
 WARM_UP = 2
@@ -182,9 +182,7 @@ class Theirs(Side):
 
     def _without_preparation(self, step: Callable) -> Callable:
         # Their preparation (generation, rewards, advantages) is inside their training step.
-        self.trainer._generate_and_score_completions = self.timed(
-            "rest", self.trainer._generate_and_score_completions
-        )
+        self.trainer._generate_and_score_completions = self.timed("rest", self.trainer._generate_and_score_completions)
         return self.timed("update", step)
 
     def run(self) -> None:

@@ -1,4 +1,4 @@
-"""One small Llama-shaped network for the benchmarks: as guerdon's ``TinyLM`` and, with the same weights, as a transformers model."""
+"""One small Llama-shaped network for the benchmarks: guerdon's ``TinyLM``, and a transformers model of the same weights."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ class Sums(TaskSpec):
         return self.problems
 
     def problem(self, split: str, number: int) -> Problem:
-        return Problem(number, f"{7**(number % 4) * (number + 3)}+{number}=?", None)
+        return Problem(number, f"{7 ** (number % 4) * (number + 3)}+{number}=?", None)
 
     def score(self, problem: Problem, response: str) -> float:
         return digits(response)

@@ -13,6 +13,7 @@ Deviations
     The last token of a sequence predicts nothing that is trained, so it is left out.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,7 +32,7 @@ KEPT_SCORES = 2**24
 
 @dataclass(frozen=True)
 class Job:
-    """Some sequences whose attention is computed together."""
+    """Some sequences whose attention is computed together: B of them, own parts up to R long, prefixes up to P."""
 
     own: Tensor
     """Row of each of a sequence's own tokens, ``[B, R]``; padding repeats some row."""
@@ -39,82 +40,95 @@ class Job:
     """Row of each token of its prefix, ``[B, P]``, likewise."""
     owner: Tensor
     """Number of the prefix, ``[B]``."""
+    real: Tensor
+    """Which own tokens are no padding, ``[B, R]``."""
     mask: Tensor
     """What is added to scores, ``[B, 1, R, P + R]``: 0, or -inf where a token may not look."""
-    rows: Tensor
-    """Rows of the own tokens, ``[n]``."""
-    places: Tensor
-    """Where in ``[B, R]``, flat, they are, ``[n]``."""
 
 
 @dataclass(frozen=True)
 class Packed:
-    """The tokens of a pass, prefixes first."""
+    """The tokens of a pass, prefixes first, and in which order attention reads and writes their parts.
+
+    A part is what one head has of a query, key or value: row ``(token * 3 + kind) * heads + head``.
+    """
 
     ids: Tensor
     """``[N]``."""
     positions: Tensor
     """Of each token in its sequence, ``[N]``."""
-    jobs: tuple[Job, ...]
-    """What attends to what."""
     predicts: Tensor
     """The row whose state predicts each token row of the batch."""
+    jobs: tuple[Job, ...]
+    """What attends to what."""
+    reads: Tensor
+    """Parts in the order of the jobs: of each its queries ``[B, heads, R]``, keys and values ``[B, heads, P + R]``."""
+    writes: Tensor
+    """Where in the jobs' own tokens ``[B, heads, R]``, one job after the other, each (token, head) is, ``[N * heads]``."""
+    spreads: Tensor
+    """The counterpart of ``writes``: the (token, head) of each own token, ``N * heads`` for padding."""
+    prefixes: Tensor
+    """Where in ``[prefix, token of the longest]``, flat, the tokens of the prefixes are."""
+    sizes: tuple[int, int]
+    """How many prefixes there are, and how long the longest is."""
 
-    @property
-    def longest(self) -> int:
-        """One more than the last position."""
-        return int(self.positions.max()) + 1 if len(self.positions) else 0
 
-
-def pack_tokens(batch: Batch) -> Packed:
+def pack_tokens(batch: Batch, heads: int) -> Packed:
     """The tokens whose states predict the batch's token rows."""
     row, position = batch.index("token", "traj"), batch["token.position"]
     sequences: list[Tensor] = batch["traj.input_ids"]
     count = len(sequences)
     first = torch.full((count,), 2**62).scatter_reduce_(0, row, position, "amin")
     last = torch.zeros(count, dtype=torch.int64).scatter_reduce_(0, row, position, "amax")
-    trained = (last > 0).nonzero()[:, 0].tolist()
+    trained = (last > 0).nonzero()[:, 0]
     starts, ends = first.tolist(), last.tolist()
+    parts, owner = _distinct([sequences[number][: starts[number]] for number in trained.tolist()])
+    tails = [sequences[number][starts[number] : ends[number]] for number in trained.tolist()]
+    lengths = torch.tensor([len(part) for part in (*parts, *tails)], dtype=torch.int64)
+    begin, prefixes = lengths.cumsum(0) - lengths, len(parts)
+    base = torch.cat([torch.zeros(prefixes, dtype=torch.int64), first[trained]])
+    positions = torch.arange(int(lengths.sum())) - (begin - base).repeat_interleave(lengths)
+    # A tail's first token is predicted by the last one of its prefix.
+    before, own = torch.zeros(count, dtype=torch.int64), torch.zeros(count, dtype=torch.int64)
+    before[trained], own[trained] = (begin + lengths - 1)[owner], begin[prefixes:] - first[trained] - 1
+    predicts = torch.where(position == first[row], before[row], own[row] + position)
+    none = torch.zeros(prefixes, dtype=torch.int64)
+    jobs = (
+        *_jobs(begin[:prefixes], lengths[:prefixes], none, none, none),
+        *_jobs(begin[prefixes:], lengths[prefixes:], owner, begin[owner], lengths[owner]),
+    )
+    ids = torch.cat([*parts, *tails]) if prefixes else torch.zeros(0, dtype=torch.int64)
+    longest = int(lengths[:prefixes].max()) if prefixes else 0
+    inside = torch.arange(longest) < lengths[:prefixes, None]
+    return Packed(
+        ids,
+        positions,
+        predicts,
+        jobs,
+        *_orders(jobs, len(ids), heads),
+        inside.flatten().nonzero()[:, 0],
+        (prefixes, longest),
+    )
+
+
+def _distinct(parts: list[Tensor]) -> tuple[list[Tensor], Tensor]:
+    """The different ones among some id sequences, and the number of each in them."""
     numbers: dict[bytes, int] = {}
-    prefixes: list[Tensor] = []
-    owner = torch.zeros(count, dtype=torch.int64)
-    for number in trained:
-        prefix = sequences[number][: starts[number]]
-        key = prefix.numpy().tobytes()
-        if key not in numbers:
-            numbers[key] = len(prefixes)
-            prefixes.append(prefix)
-        owner[number] = numbers[key]
-    tails = [sequences[number][starts[number] : ends[number]] for number in trained]
-    heads = torch.tensor([len(prefix) for prefix in prefixes], dtype=torch.int64)
-    sizes = torch.tensor([len(tail) for tail in tails], dtype=torch.int64)
-    lengths = torch.cat([heads, sizes])
-    begin = lengths.cumsum(0) - lengths
-    start_of = torch.zeros(count, dtype=torch.int64)
-    start_of[trained] = begin[len(prefixes) :]
-    base = torch.cat([torch.zeros_like(heads), first[trained]])
-    every = torch.arange(int(lengths.sum()))
-    positions = every - (begin - base).repeat_interleave(lengths)
-    # The token at a tail's first position is predicted by the last one of its prefix.
-    prefix_end = (begin[: len(prefixes)] + heads - 1)[owner] if prefixes else owner
-    predicts = torch.where(position == first[row], prefix_end[row], start_of[row] + position - 1 - first[row])
-    none = torch.zeros(len(prefixes), dtype=torch.int64)
-    jobs = [*_jobs(begin[: len(prefixes)], heads, none, none, none)]
-    if prefixes:
-        mine = owner[trained]
-        jobs += _jobs(begin[len(prefixes) :], sizes, mine, begin[mine], heads[mine])
-    ids = torch.cat([*prefixes, *tails]) if prefixes else torch.zeros(0, dtype=torch.int64)
-    return Packed(ids, positions, tuple(jobs), predicts)
+    out, owner = [], []
+    for part in parts:
+        number = numbers.setdefault(part.numpy().tobytes(), len(out))
+        if number == len(out):
+            out.append(part)
+        owner.append(number)
+    return out, torch.tensor(owner, dtype=torch.int64)
 
 
 def _jobs(begin: Tensor, size: Tensor, owner: Tensor, context_begin: Tensor, context_size: Tensor) -> list[Job]:
     """Cut sequences, longest first, into jobs of about ``JOB_SCORES`` scores."""
-    order = size.argsort(descending=True, stable=True)
-    order = order[: int((size > 0).sum())]
+    order = size.argsort(descending=True, stable=True)[: int((size > 0).sum())]
     out, start = [], 0
     while start < len(order):
-        length = int(size[order[start]])
-        room = int(context_size[order[start:]].max())
+        length, room = int(size[order[start]]), int(context_size[order[start:]].max())
         rows = order[start : start + max(JOB_SCORES // (length * (length + room)), 1)]
         start += len(rows)
         length, room = int(size[rows].max()), int(context_size[rows].max())
@@ -125,8 +139,24 @@ def _jobs(begin: Tensor, size: Tensor, owner: Tensor, context_begin: Tensor, con
         causal = torch.ones(length, length, dtype=torch.bool).tril().expand(len(rows), -1, -1)
         allowed = torch.cat([seen[:, None].expand(-1, length, -1), causal], dim=2)
         mask = torch.zeros(allowed.shape).masked_fill_(~allowed, -torch.inf)[:, None]
-        out.append(Job(own, context, owner[rows], mask, own[real], real.flatten().nonzero()[:, 0]))
+        out.append(Job(own, context, owner[rows], real, mask))
     return out
+
+
+def _orders(jobs: tuple[Job, ...], tokens: int, heads: int) -> tuple[Tensor, Tensor, Tensor]:
+    """``reads``, ``writes`` and ``spreads`` of ``Packed``."""
+    head, none = torch.arange(heads)[:, None], torch.zeros(0, dtype=torch.int64)
+    reads, spreads = [none], [none]
+    for job in jobs:
+        seen = torch.cat([job.context, job.own], dim=1)
+        for kind, rows in enumerate((job.own, seen, seen)):
+            reads.append(((rows[:, None] * 3 + kind) * heads + head).flatten())
+        rows = torch.where(job.real[:, None], job.own[:, None] * heads + head, tokens * heads)
+        spreads.append(rows.flatten())
+    spread = torch.cat(spreads)
+    writes = torch.empty(tokens * heads + 1, dtype=torch.int64)
+    writes[spread] = torch.arange(len(spread))
+    return torch.cat(reads), writes[:-1], spread
 
 
 def attention(unit: Tensor, weight: Tensor, turn: Tensor, packed: Packed, heads: int) -> Tensor:
@@ -138,96 +168,73 @@ class _Attention(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, unit: Tensor, weight: Tensor, turn: Tensor, packed: Packed, heads: int) -> Tensor:
         qkv = rotate_pairs(unit @ weight.T, turn, heads)
-        out = unit.new_empty(unit.shape)
-        pieces = qkv.view(len(qkv) * 3 * heads, -1)
-        total = sum(job.mask.numel() for job in packed.jobs) * heads
-        keep = total <= KEPT_SCORES and any(ctx.needs_input_grad)
+        parts = qkv.view(-1, qkv.shape[1] // (3 * heads)).index_select(0, packed.reads)
+        padded = parts.new_empty(len(packed.spreads), parts.shape[1])
+        keep = sum(job.mask.numel() for job in packed.jobs) * heads <= KEPT_SCORES and any(ctx.needs_input_grad)
         kept = []
-        for job in packed.jobs:
-            query, key, value = _parts(pieces, job, heads)
-            share = _shares(query, key, job, heads)
-            mixed = torch.bmm(share, value)
-            out.index_copy_(0, job.rows, _rows(mixed, job, heads))
+        for job, (query, key, value), own in _walk(packed, parts, padded, heads):
+            share = _shares(query, key, job)
+            torch.bmm(share, value, out=own)
             if keep:
                 kept.append(share)
-        ctx.save_for_backward(unit, weight, turn, qkv, *kept)
+        ctx.save_for_backward(unit, weight, turn, parts, *kept)
         ctx.packed, ctx.heads = packed, heads
-        return out
+        return padded.index_select(0, packed.writes).view(len(unit), -1)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
-        unit, weight, turn, qkv, *kept = ctx.saved_tensors
-        heads, packed = ctx.heads, ctx.packed
-        pieces = qkv.view(len(qkv) * 3 * heads, -1)
-        down = torch.zeros_like(qkv)
-        for number, job in enumerate(packed.jobs):
-            query, key, value = _parts(pieces, job, heads)
-            share = kept[number] if kept else _shares(query, key, job, heads)
-            wanted = _spread(grad, job, heads)
-            to_share = torch.bmm(wanted, value.transpose(1, 2))
-            to_score = torch._softmax_backward_data(to_share, share, -1, share.dtype)
-            to_key, to_value = torch.bmm(to_score.transpose(1, 2), query), torch.bmm(share.transpose(1, 2), wanted)
-            room, size = job.context.shape[1], query.shape[2]
-            own = [torch.bmm(to_score, key), to_key[:, room:], to_value[:, room:]]
-            part = torch.stack([_rows(each, job, heads) for each in own], dim=1).flatten(1)
-            # Prefixes come first, and no job but theirs copies into their rows.
-            down.index_copy_(0, job.rows, part)
+        unit, weight, turn, parts, *kept = ctx.saved_tensors
+        packed, heads, size = ctx.packed, ctx.heads, parts.shape[1]
+        padding = grad.new_zeros(1, size)
+        wanted = torch.cat([grad.reshape(-1, size), padding]).index_select(0, packed.spreads)
+        to_query, to_key, to_value = (torch.empty_like(wanted) for _ in range(3))
+        to_prefix = grad.new_zeros(packed.sizes[0], 2, heads, packed.sizes[1], size)
+        start = 0
+        for number, (job, (query, key, value), asked) in enumerate(_walk(packed, parts, wanted, heads)):
+            share = kept[number] if kept else _shares(query, key, job)
+            to_score = torch._softmax_backward_data(torch.bmm(asked, value.transpose(1, 2)), share, -1, share.dtype)
+            here = slice(start, start := start + asked.shape[0] * asked.shape[1])
+            room = job.context.shape[1]
+            torch.bmm(to_score, key, out=to_query[here].view(asked.shape))
+            torch.bmm(to_score[:, :, room:].transpose(1, 2), query, out=to_key[here].view(asked.shape))
+            torch.bmm(share[:, :, room:].transpose(1, 2), asked, out=to_value[here].view(asked.shape))
             if room:
-                _add_to_prefix(down, to_key[:, :room], to_value[:, :room], job, heads, size)
+                seen = [
+                    torch.bmm(to_score[:, :, :room].transpose(1, 2), query),
+                    torch.bmm(share[:, :, :room].transpose(1, 2), asked),
+                ]
+                both = torch.stack([each.view(-1, heads, room, size) for each in seen], dim=1)
+                to_prefix[:, :, :, :room].index_add_(0, job.owner, both)
+        down = torch.stack(
+            [each.index_select(0, packed.writes).view(len(unit), -1) for each in (to_query, to_key, to_value)], dim=1
+        ).flatten(1)
+        count = len(packed.prefixes)
+        rows = to_prefix.permute(0, 3, 1, 2, 4).reshape(-1, 2 * heads * size).index_select(0, packed.prefixes)
+        down[:count, heads * size :] += rows
         rotate_pairs(down, turn.conj(), heads)
         return down @ weight, down.T @ unit, None, None, None
 
 
-def _index(rows: Tensor, part: int, heads: int) -> Tensor:
-    """Pieces of ``[N * 3 * heads, d]`` for rows ``[B, T]``, in the order ``[B, heads, T]``."""
-    return ((rows[:, None] * 3 + part) * heads + torch.arange(heads)[:, None]).flatten()
+def _walk(
+    packed: Packed, parts: Tensor, padded: Tensor, heads: int
+) -> Iterator[tuple[Job, tuple[Tensor, Tensor, Tensor], Tensor]]:
+    """Each job with its queries, keys and values (``[B * heads, tokens, d]``) and its rows of ``padded``."""
+    start = place = 0
+    for job in packed.jobs:
+        rows, length = len(job.own) * heads, job.own.shape[1]
+        seen = length + job.context.shape[1]
+        views = []
+        for tokens in (length, seen, seen):
+            views.append(parts[start : (start := start + rows * tokens)].view(rows, tokens, -1))
+        yield (
+            job,
+            (views[0], views[1], views[2]),
+            padded[place : (place := place + rows * length)].view(rows, length, -1),
+        )
 
 
-def _parts(pieces: Tensor, job: Job, heads: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Queries ``[B * heads, R, d]``, keys and values ``[B * heads, P + R, d]``."""
-    count, length = job.own.shape
-    seen = torch.cat([job.context, job.own], dim=1)
-    shape = (count * heads, seen.shape[1], -1)
-    return (
-        pieces.index_select(0, _index(job.own, 0, heads)).view(count * heads, length, -1),
-        pieces.index_select(0, _index(seen, 1, heads)).view(shape),
-        pieces.index_select(0, _index(seen, 2, heads)).view(shape),
-    )
-
-
-def _shares(query: Tensor, key: Tensor, job: Job, heads: int) -> Tensor:
+def _shares(query: Tensor, key: Tensor, job: Job) -> Tensor:
     scores = torch.bmm(query, key.transpose(1, 2))
-    scores.view(len(job.own), heads, *scores.shape[1:]).add_(job.mask)
+    scores.view(len(job.own), -1, *scores.shape[1:]).add_(job.mask)
     return scores.softmax(-1)
-
-
-def _rows(padded: Tensor, job: Job, heads: int) -> Tensor:
-    """``[B * heads, R, d]`` as the rows of the job's own tokens, ``[n, H]``."""
-    length = job.own.shape[1]
-    start = job.places // length * heads * length + job.places % length
-    index = start[:, None] + length * torch.arange(heads)
-    return padded.reshape(-1, padded.shape[-1]).index_select(0, index.flatten()).view(len(index), -1)
-
-
-def _spread(rows: Tensor, job: Job, heads: int) -> Tensor:
-    """The counterpart of ``_rows``: zero in the padding."""
-    count, length = job.own.shape
-    out = rows.new_zeros(count * length, rows.shape[1])
-    out.index_copy_(0, job.places, rows.index_select(0, job.rows))
-    return out.view(count, length, heads, -1).transpose(1, 2).reshape(count * heads, length, -1)
-
-
-def _add_to_prefix(down: Tensor, to_key: Tensor, to_value: Tensor, job: Job, heads: int, size: int) -> None:
-    count, room = job.context.shape
-    both = torch.stack([to_key, to_value]).view(2, count, heads, room, size)
-    owners, number = job.owner.unique(return_inverse=True)
-    total = down.new_zeros(len(owners), 2, heads, room, size)
-    total.index_add_(0, number, both.transpose(0, 1))
-    some = torch.zeros(len(owners), dtype=torch.int64)
-    some[number] = torch.arange(count)
-    seen = job.mask[some, 0, 0, :room] == 0
-    rows = job.context[some][seen]
-    parts = total.permute(0, 3, 1, 2, 4).reshape(len(owners), room, -1)[seen]
-    width = heads * size
-    down[:, width:].index_add_(0, rows, parts)

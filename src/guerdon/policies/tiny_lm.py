@@ -28,7 +28,6 @@ from guerdon.policies.tokenizer import SmallTokenizer, train_tokenizer
 from guerdon.rng import Stream
 from guerdon.tasks.problem import Problem, ProblemTask
 
-
 EPS = 1e-6
 """Of the norms."""
 
@@ -111,9 +110,9 @@ class TinyLanguageModel(LanguageModel):
 
     def hidden_of_tokens(self, batch: Batch) -> Tensor:
         """On a CPU without padding, shared prompts once; elsewhere as every language model."""
-        if self.device.type != "cpu":
+        if self.device.type != "cpu" or not batch.size("token"):
             return super().hidden_of_tokens(batch)
-        packed = pack_tokens(batch)
+        packed = pack_tokens(batch, self.layers()[0].heads)
         return self.norm(self.packed_states(packed).index_select(0, packed.predicts))
 
     def packed_states(self, packed: Packed) -> Tensor:

@@ -164,10 +164,13 @@ class Policy(nn.Module, ABC):
     """Columns that ``evaluate`` can compute, such as ``action.logprob``."""
     unit: str = "traj"
     """What its forward pass needs whole: ``traj`` (a sequence model) or ``action`` (it sees single steps)."""
-    packs: bool = False
-    """Whether its forward pass holds no padding and shared prompts once, so that a group is better kept together."""
     origin: "Origin | None" = None
     """How it was built; the loop notes it, so that a run that goes on from this policy can be resumed."""
+
+    @property
+    def packs(self) -> bool:
+        """Whether a forward pass holds no padding and shared prompts once, so that groups are better kept together."""
+        return False
 
     @abstractmethod
     def evaluate(self, batch: Batch, wants: frozenset[str]) -> dict[str, Tensor]:

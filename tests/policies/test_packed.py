@@ -86,11 +86,11 @@ def test_float32_gradients_agree_to_1e_6():
 
 def test_shared_prompts_are_held_once_and_last_tokens_left_out():
     batch = batch_of([5, 3], [[4, 1, 0], [2, 2, 6]])
-    packed = pack_tokens(batch, heads=2)
+    packed = pack_tokens(batch, heads=2, shared=2)
     # Prompts of 5 and 3; of each response all tokens but the last.
     assert len(packed.ids) == 5 + 3 + (3 + 0) + (1 + 1 + 5)
     assert packed.positions[:8].tolist() == [0, 1, 2, 3, 4, 0, 1, 2]
-    again = pack_tokens(batch_of([5, 5], [[4, 1, 0], [2, 2, 6]], same=True), heads=2)
+    again = pack_tokens(batch_of([5, 5], [[4, 1, 0], [2, 2, 6]], same=True), heads=2, shared=2)
     assert len(again.ids) == 5 + 3 + 7
     assert packed.predicts.shape == (batch.size("token"),)
 

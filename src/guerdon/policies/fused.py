@@ -73,14 +73,16 @@ class _SwiGLU(torch.autograd.Function):
         return out
 
 
-def paired(weight: Tensor, norm: Tensor, heads: int) -> Tensor:
-    """Weights ``[3 H, H]`` of queries, keys and values for ``rotation``: norm folded in, queries scaled, pairs put
-    next to each other (``[a, b]`` halves of a head become ``a0 b0 a1 b1 ...``)."""
-    width = weight.shape[0] // 3
-    half = width // heads // 2
-    query, key, value = weight.split(width)
-    pairs = torch.cat([query * (2 * half) ** -0.5, key]).view(2 * heads, 2, half, -1).transpose(1, 2)
-    return torch.cat([pairs.reshape(2 * width, -1), value]) * norm
+def paired(weight: Tensor, norm: Tensor | float, heads: int, shared: int) -> Tensor:
+    """Weights ``[(heads + 2 shared) d, H]`` of queries, keys and values for ``rotate_pairs``: norm folded in, queries
+    scaled, pairs put next to each other (``[a, b]`` halves of a head become ``a0 b0 a1 b1 ...``).
+
+    ``shared``: heads of keys and values.
+    """
+    size = len(weight) // (heads + 2 * shared)
+    query, key, value = weight.split([heads * size, shared * size, shared * size])
+    pairs = torch.cat([query * size**-0.5, key]).view(heads + shared, 2, size // 2, -1).transpose(1, 2)
+    return torch.cat([pairs.reshape(-1, weight.shape[1]), value]) * norm
 
 
 def rotation(angle: Tensor) -> Tensor:
@@ -88,8 +90,8 @@ def rotation(angle: Tensor) -> Tensor:
     return torch.polar(torch.ones_like(angle), angle)
 
 
-def rotate_pairs(qkv: Tensor, turn: Tensor, heads: int) -> Tensor:
-    """Rotate queries and keys of ``[n, 3 H]`` in place by ``turn`` ``[n, d / 2]``; values stay."""
-    pairs = torch.view_as_complex(qkv.view(len(qkv), 3 * heads, -1, 2))
-    pairs[:, : 2 * heads].mul_(turn[:, None])
+def rotate_pairs(qkv: Tensor, turn: Tensor, heads: int, shared: int) -> Tensor:
+    """Rotate queries and keys of ``[n, (heads + 2 shared) d]`` in place by ``turn`` ``[n, d / 2]``; values stay."""
+    pairs = torch.view_as_complex(qkv.view(len(qkv), heads + 2 * shared, turn.shape[1], 2))
+    pairs[:, : heads + shared].mul_(turn[:, None])
     return qkv

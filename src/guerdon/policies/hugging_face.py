@@ -24,17 +24,22 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from guerdon.batch import Batch
 from guerdon.errors import GuerdonError
 from guerdon.piece import PolicySpec
 from guerdon.policies.hugging_face_tokenizer import HuggingFaceTokenizer
-from guerdon.policies.language_model import PROVIDES, LanguageModel
+from guerdon.policies.language_model import PROVIDES, DecodeState, LanguageModel
 from guerdon.policies.linear_logprob import capped
+from guerdon.policies.llama import Layer, Llama, LlamaDecodeState, packed_states
+from guerdon.policies.packed import pack_tokens
 from guerdon.rng import Stream
 from guerdon.tasks.problem import Problem
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
+PLAIN = ("LlamaForCausalLM", "Qwen2ForCausalLM", "MistralForCausalLM")
+"""Architectures that may have the plain Llama shape."""
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
@@ -65,6 +70,8 @@ class HuggingFaceModel(LanguageModel):
         """Whether the model is told positions; some derive them from the mask."""
         self.unsaved = _unsaved(self)
         _check_model(self)
+        self.plain = weights_of(self) is not None and _decodes_the_same(self)
+        """Whether its weights are those of a plain Llama-shaped decoder, which needs no module calls."""
 
     @property
     def causal(self) -> "PreTrainedModel":
@@ -104,10 +111,25 @@ class HuggingFaceModel(LanguageModel):
         hidden = out.last_hidden_state if self.logit_scale == 1 else out.last_hidden_state * self.logit_scale
         return hidden, out[cache_name(decoder)] if use_cache else None
 
+    @property
+    def packs(self) -> bool:
+        """A plain decoder on a CPU holds no padding."""
+        checkpointing = getattr(self.causal, "is_gradient_checkpointing", False)
+        return self.plain and self.device.type == "cpu" and not checkpointing
+
+    def hidden_of_tokens(self, batch: Batch) -> Tensor:
+        """Of a plain decoder on a CPU without padding, shared prompts once; else as every language model."""
+        if not self.packs or not batch.size("token"):
+            return super().hidden_of_tokens(batch)
+        weights = weights_of(self)
+        assert weights is not None
+        return packed_states(weights, pack_tokens(batch, weights.heads, weights.shared))
+
     @torch.no_grad()
-    def prefill(self, prompts: Sequence[Tensor]) -> "HuggingFaceDecodeState":
+    def prefill(self, prompts: Sequence[Tensor]) -> DecodeState:
         """One row per prompt."""
-        return HuggingFaceDecodeState(self, prompts)
+        weights = weights_of(self) if self.plain else None
+        return HuggingFaceDecodeState(self, prompts) if weights is None else LlamaDecodeState(weights, prompts)
 
     def frozen(self) -> "HuggingFaceModel":
         """A copy that shares every parameter that is not trained: a LoRA reference costs one more adapter."""
@@ -304,6 +326,58 @@ class HuggingFaceLM(PolicySpec):
 def positions(mask: Tensor) -> Tensor:
     """Position of each token counted from its sequence's first one, ``[B, T]``; padding on either side gets any."""
     return (mask.long().cumsum(1) - 1).clamp(min=0)
+
+
+def weights_of(policy: HuggingFaceModel) -> Llama | None:
+    """The weights of a model of the Llama shape; None of any other, of adapters, and of half precision."""
+    causal: Any = policy.causal
+    decoder, config = causal.base_model, causal.config
+    layers = getattr(decoder, "layers", ())
+    turn = getattr(decoder, "rotary_emb", None)
+    fits = (
+        type(causal).__name__ in PLAIN
+        and not policy.adapter
+        and getattr(config, "hidden_act", None) == "silu"
+        and not getattr(config, "sliding_window", None)
+        and getattr(turn, "rope_type", None) == "default"
+        and getattr(turn, "attention_scaling", None) == 1
+        and all(p.dtype in (torch.float32, torch.float64) for p in causal.parameters())
+    )
+    if not fits:
+        return None
+    out = []
+    for layer in layers:
+        attention, mlp = layer.self_attn, layer.mlp
+        inward = (attention.q_proj, attention.k_proj, attention.v_proj)
+        plain = (attention.o_proj, mlp.gate_proj, mlp.up_proj, mlp.down_proj)
+        if any(part.bias is not None for part in plain) or len({part.bias is None for part in inward}) > 1:
+            return None
+        bias = None if inward[0].bias is None else torch.cat([part.bias for part in inward])
+        gate_up = torch.cat([mlp.gate_proj.weight, mlp.up_proj.weight])
+        norms = layer.input_layernorm.weight, layer.post_attention_layernorm.weight
+        qkv = torch.cat([part.weight for part in inward])
+        out.append(Layer(norms[0], qkv, bias, attention.o_proj.weight, norms[1], gate_up, mlp.down_proj.weight))
+    heads, shared = config.num_attention_heads, config.num_key_value_heads
+    embedding, (head, offset) = decoder.embed_tokens.weight, policy.head()
+    if offset is not None or policy.logit_scale != 1 or policy.logit_cap is not None:
+        return None
+    eps, frequency = config.rms_norm_eps, turn.inv_freq.to(embedding.dtype)
+    return Llama(tuple(out), embedding, 1.0, decoder.norm.weight, head, heads, shared, eps, frequency)
+
+
+@torch.no_grad()
+def _decodes_the_same(policy: HuggingFaceModel) -> bool:
+    """Whether the plain decoder gives the model's own logits."""
+    weights = weights_of(policy)
+    assert weights is not None
+    ids = torch.arange(min(8, len(weights.head)), device=policy.device)
+    own, state = HuggingFaceDecodeState(policy, [ids, ids[:3]]), LlamaDecodeState(weights, [ids, ids[:3]])
+    same = []
+    for _ in range(2):
+        same.append(float((own.logits - state.logits).abs().max()) <= 1e-4 * (1 + float(own.logits.abs().max())))
+        own.advance(ids[:2])
+        state.advance(ids[:2])
+    return all(same)
 
 
 def _number(config: Any, name: str) -> float:

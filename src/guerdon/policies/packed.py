@@ -50,7 +50,7 @@ class Job:
 class Packed:
     """The tokens of a pass, prefixes first, and in which order attention reads and writes their parts.
 
-    A part is what one head has of a query, key or value: row ``(token * 3 + kind) * heads + head``.
+    A part is what one head has of a query, key or value; a token's parts are its queries, then keys, then values.
     """
 
     ids: Tensor
@@ -73,8 +73,8 @@ class Packed:
     """How many prefixes there are, and how long the longest is."""
 
 
-def pack_tokens(batch: Batch, heads: int) -> Packed:
-    """The tokens whose states predict the batch's token rows."""
+def pack_tokens(batch: Batch, heads: int, shared: int) -> Packed:
+    """The tokens whose states predict the batch's token rows; ``shared``: heads of keys and values."""
     row, position = batch.index("token", "traj"), batch["token.position"]
     sequences: list[Tensor] = batch["traj.input_ids"]
     count = len(sequences)
@@ -105,7 +105,7 @@ def pack_tokens(batch: Batch, heads: int) -> Packed:
         positions,
         predicts,
         jobs,
-        *_orders(jobs, len(ids), heads),
+        *_orders(jobs, len(ids), heads, shared),
         inside.flatten().nonzero()[:, 0],
         (prefixes, longest),
     )
@@ -143,14 +143,15 @@ def _jobs(begin: Tensor, size: Tensor, owner: Tensor, context_begin: Tensor, con
     return out
 
 
-def _orders(jobs: tuple[Job, ...], tokens: int, heads: int) -> tuple[Tensor, Tensor, Tensor]:
+def _orders(jobs: tuple[Job, ...], tokens: int, heads: int, shared: int) -> tuple[Tensor, Tensor, Tensor]:
     """``reads``, ``writes`` and ``spreads`` of ``Packed``."""
     head, none = torch.arange(heads)[:, None], torch.zeros(0, dtype=torch.int64)
     reads, spreads = [none], [none]
     for job in jobs:
         seen = torch.cat([job.context, job.own], dim=1)
-        for kind, rows in enumerate((job.own, seen, seen)):
-            reads.append(((rows[:, None] * 3 + kind) * heads + head).flatten())
+        which = head * shared // heads
+        for part, rows in ((head, job.own), (heads + which, seen), (heads + shared + which, seen)):
+            reads.append((rows[:, None] * (heads + 2 * shared) + part).flatten())
         rows = torch.where(job.real[:, None], job.own[:, None] * heads + head, tokens * heads)
         spreads.append(rows.flatten())
     spread = torch.cat(spreads)
@@ -159,16 +160,27 @@ def _orders(jobs: tuple[Job, ...], tokens: int, heads: int) -> tuple[Tensor, Ten
     return torch.cat(reads), writes[:-1], spread
 
 
-def attention(unit: Tensor, weight: Tensor, turn: Tensor, packed: Packed, heads: int) -> Tensor:
-    """Mixed values ``[N, H]`` of normalised states ``[N, H]``; weights ``[3 H, H]`` as ``fused.paired`` makes them."""
-    return _Attention.apply(unit, weight, turn, packed, heads)  # type: ignore[no-any-return]
+def attention(
+    unit: Tensor, weight: Tensor, bias: Tensor | None, turn: Tensor, packed: Packed, heads: int, shared: int
+) -> Tensor:
+    """Mixed values ``[N, heads * d]`` of normalised states ``[N, H]``; weights as ``fused.paired`` makes them."""
+    return _Attention.apply(unit, weight, bias, turn, packed, heads, shared)  # type: ignore[no-any-return]
 
 
 class _Attention(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, unit: Tensor, weight: Tensor, turn: Tensor, packed: Packed, heads: int) -> Tensor:
-        qkv = rotate_pairs(unit @ weight.T, turn, heads)
-        parts = qkv.view(-1, qkv.shape[1] // (3 * heads)).index_select(0, packed.reads)
+    def forward(
+        ctx: Any,
+        unit: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        turn: Tensor,
+        packed: Packed,
+        heads: int,
+        shared: int,
+    ) -> Tensor:
+        qkv = rotate_pairs(torch.nn.functional.linear(unit, weight, bias), turn, heads, shared)
+        parts = qkv.view(-1, 2 * turn.shape[1]).index_select(0, packed.reads)
         padded = parts.new_empty(len(packed.spreads), parts.shape[1])
         keep = sum(job.mask.numel() for job in packed.jobs) * heads <= KEPT_SCORES and any(ctx.needs_input_grad)
         kept = []
@@ -178,14 +190,14 @@ class _Attention(torch.autograd.Function):
             if keep:
                 kept.append(share)
         ctx.save_for_backward(unit, weight, turn, parts, *kept)
-        ctx.packed, ctx.heads = packed, heads
+        ctx.packed, ctx.heads, ctx.shared, ctx.biased = packed, heads, shared, bias is not None
         return padded.index_select(0, packed.writes).view(len(unit), -1)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         unit, weight, turn, parts, *kept = ctx.saved_tensors
-        packed, heads, size = ctx.packed, ctx.heads, parts.shape[1]
+        packed, heads, shared, size = ctx.packed, ctx.heads, ctx.shared, parts.shape[1]
         padding = grad.new_zeros(1, size)
         wanted = torch.cat([grad.reshape(-1, size), padding]).index_select(0, packed.spreads)
         to_query, to_key, to_value = (torch.empty_like(wanted) for _ in range(3))
@@ -206,14 +218,17 @@ class _Attention(torch.autograd.Function):
                 ]
                 both = torch.stack([each.view(-1, heads, room, size) for each in seen], dim=1)
                 to_prefix[:, :, :, :room].index_add_(0, job.owner, both)
-        down = torch.stack(
-            [each.index_select(0, packed.writes).view(len(unit), -1) for each in (to_query, to_key, to_value)], dim=1
-        ).flatten(1)
-        count = len(packed.prefixes)
-        rows = to_prefix.permute(0, 3, 1, 2, 4).reshape(-1, 2 * heads * size).index_select(0, packed.prefixes)
-        down[:count, heads * size :] += rows
-        rotate_pairs(down, turn.conj(), heads)
-        return down @ weight, down.T @ unit, None, None, None
+        down = grad.new_empty(len(unit), heads + 2 * shared, size)
+        for place, each in ((0, to_query), (heads, to_key), (heads + shared, to_value)):
+            rows = each.index_select(0, packed.writes).view(len(unit), heads, size)
+            if place and shared < heads:
+                rows = rows.view(len(unit), shared, -1, size).sum(2)
+            down[:, place : place + rows.shape[1]] = rows
+        both = to_prefix.view(len(to_prefix), 2, shared, heads // shared, -1, size).sum(3)
+        rows = both.permute(0, 3, 1, 2, 4).reshape(-1, 2 * shared, size).index_select(0, packed.prefixes)
+        down[: len(rows), heads:] += rows
+        down = rotate_pairs(down.flatten(1), turn.conj(), heads, shared)
+        return down @ weight, down.T @ unit, down.sum(0) if ctx.biased else None, None, None, None, None
 
 
 def _walk(

@@ -21,9 +21,9 @@ from torch.nn import functional as F
 from guerdon.batch import Batch
 from guerdon.errors import GuerdonError
 from guerdon.piece import PolicySpec
-from guerdon.policies.fused import inverse_rms, paired, rotate_pairs, rotation, swiglu, unit_rms
 from guerdon.policies.language_model import PROVIDES, LanguageModel
-from guerdon.policies.packed import Packed, attention, pack_tokens
+from guerdon.policies.llama import Layer, Llama, LlamaDecodeState, packed_states
+from guerdon.policies.packed import pack_tokens
 from guerdon.policies.tokenizer import SmallTokenizer, train_tokenizer
 from guerdon.rng import Stream
 from guerdon.tasks.problem import Problem, ProblemTask
@@ -74,15 +74,13 @@ class TinyLanguageModel(LanguageModel):
         layers = [Block(spec.width, spec.heads, spec.mlp or 8 * spec.width // 3) for _ in range(spec.layers)]
         self.blocks = nn.ModuleList(layers)
         self.norm = nn.RMSNorm(spec.width, eps=EPS)
-        self.head_dim = spec.width // spec.heads
-        self.packs = True
         for name, parameter in self.named_parameters():
             if parameter.dim() == 2 and not name.startswith("value_head"):
                 scale = (2 * spec.layers) ** -0.5 if name.endswith(("out.weight", "down.weight")) else 1.0
                 # The tied embedding is also the head, so its scale sets the scale of the first logits.
                 std = spec.width**-0.5 * (0.5 if name.startswith("embedding") else 1.0)
                 nn.init.normal_(parameter, std=std * scale, generator=generator)
-        half = self.head_dim // 2
+        half = spec.width // spec.heads // 2
         self.frequency: Tensor
         self.register_buffer("frequency", 10_000.0 ** (-torch.arange(half) / half), persistent=False)
 
@@ -108,123 +106,33 @@ class TinyLanguageModel(LanguageModel):
             x = block.finish(x, F.scaled_dot_product_attention(q, k, v, is_causal=True))
         return self.norm(x)
 
+    @property
+    def packs(self) -> bool:
+        """On a CPU."""
+        return self.device.type == "cpu"
+
     def hidden_of_tokens(self, batch: Batch) -> Tensor:
         """On a CPU without padding, shared prompts once; elsewhere as every language model."""
-        if self.device.type != "cpu" or not batch.size("token"):
+        if not self.packs or not batch.size("token"):
             return super().hidden_of_tokens(batch)
-        packed = pack_tokens(batch, self.layers()[0].heads)
-        return self.norm(self.packed_states(packed).index_select(0, packed.predicts))
+        weights = self.weights()
+        packed = pack_tokens(batch, weights.heads, weights.shared)
+        return packed_states(weights, packed)
 
-    def packed_states(self, packed: Packed) -> Tensor:
-        """States after the last layer, ``[N, H]``: the numbers of ``hidden`` before its norm."""
-        x = F.embedding(packed.ids, self.embedding.weight) * self.embedding.embedding_dim**0.5
-        turn = rotation(packed.positions[:, None] * self.frequency)
-        for block in self.layers():
-            weight = paired(block.qkv.weight, block.norm1.weight, block.heads)
-            mixed = attention(unit_rms(x, EPS), weight, turn, packed, block.heads)
-            x = torch.addmm(x, mixed, block.out.weight.T)
-            inner = swiglu(F.linear(unit_rms(x, EPS), block.gate_up.weight * block.norm2.weight))
-            x = torch.addmm(x, inner, block.down.weight.T)
-        return x
+    def weights(self) -> Llama:
+        """The network as plain tensors."""
+        layers = [
+            Layer(b.norm1.weight, b.qkv.weight, None, b.out.weight, b.norm2.weight, b.gate_up.weight, b.down.weight)
+            for b in self.layers()
+        ]
+        heads, embedding = self.layers()[0].heads, self.embedding.weight
+        scale = self.embedding.embedding_dim**0.5
+        return Llama(tuple(layers), embedding, scale, self.norm.weight, embedding, heads, heads, EPS, self.frequency)
 
     @torch.no_grad()
-    def prefill(self, prompts: Sequence[Tensor]) -> "TinyDecodeState":
+    def prefill(self, prompts: Sequence[Tensor]) -> LlamaDecodeState:
         """One row per prompt."""
-        return TinyDecodeState(self, prompts)
-
-
-class TinyDecodeState:
-    """Left-padded prompts with a preallocated cache: every row writes to the same slot."""
-
-    def __init__(self, model: TinyLanguageModel, prompts: Sequence[Tensor]) -> None:
-        self.heads, self.frequency = model.blocks[0].heads, model.frequency
-        self.layers = [folded(block) for block in model.layers()]
-        self.embedding = model.embedding.weight * model.embedding.embedding_dim**0.5
-        self.head = (model.embedding.weight * model.norm.weight).T
-        self.rows, self.slot = len(prompts), 0
-        longest = max(len(prompt) for prompt in prompts)
-        device, dtype = self.head.device, self.head.dtype
-        ids = torch.full((self.rows, longest), model.tokenizer.pad_id)
-        for row, prompt in enumerate(prompts):
-            ids[row, longest - len(prompt) :] = prompt
-        self.pad = (longest - torch.tensor([len(prompt) for prompt in prompts])).to(device)
-        self.bias = None if not bool(self.pad.any()) else torch.zeros(self.rows, longest, device=device, dtype=dtype)
-        """Added to scores: -inf in the padding; None where there is none."""
-        self.cache = torch.empty(
-            len(self.layers), 2, self.rows, self.heads, longest, model.head_dim, device=device, dtype=dtype
-        )
-        # Rows of padding attend to themselves only, so that no softmax is empty.
-        slots = torch.arange(longest, device=device)
-        real = slots >= self.pad[:, None]
-        if self.bias is not None:
-            self.bias.masked_fill_(~real, -torch.inf)
-        eye = torch.eye(longest, dtype=torch.bool, device=device)
-        self._forward(ids.to(device), real[:, None] & torch.ones_like(eye).tril() | eye)
-
-    def _forward(self, ids: Tensor, mask: Tensor | None) -> None:
-        """Append ``ids`` ``[rows, T]``; ``mask`` ``[rows, T, slots]``: true where a token may look, or what is added."""
-        rows, length = ids.shape
-        start, self.slot = self.slot, self.slot + length
-        position = (torch.arange(start, self.slot, device=ids.device) - self.pad[:, None]).clamp(min=0)
-        turn = rotation(position.flatten()[:, None] * self.frequency)
-        x = F.embedding(ids.flatten(), self.embedding)
-        for (qkv, out, gate_up, down), cache in zip(self.layers, self.cache, strict=True):
-            parts = rotate_pairs((x * inverse_rms(x, EPS)) @ qkv, turn, self.heads)
-            parts = parts.view(rows, length, 3, self.heads, -1)
-            cache[:, :rows, :, start : self.slot] = parts[:, :, 1:].permute(2, 0, 3, 1, 4)
-            keys, values = cache[:, :rows, :, : self.slot]
-            mixed = self._mixed(parts[:, :, 0], keys, values, mask)
-            x = torch.addmm(x, mixed, out)
-            gate, up = ((x * inverse_rms(x, EPS)) @ gate_up).chunk(2, dim=-1)
-            x.addmm_(F.silu(gate, inplace=True).mul_(up), down)
-        last = x.view(rows, length, -1)[:, -1]
-        self.logits = (last * inverse_rms(last, EPS)) @ self.head
-
-    def _mixed(self, query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
-        rows, length, heads, size = query.shape
-        if length > 1:
-            mask = None if mask is None else mask[:, None]
-            mixed = F.scaled_dot_product_attention(query.transpose(1, 2), keys, values, mask, scale=1.0)
-            return mixed.transpose(1, 2).reshape(rows * length, -1)
-        scores = torch.bmm(query.reshape(rows * heads, 1, size), keys.flatten(0, 1).transpose(1, 2))
-        if mask is not None:
-            scores.view(rows, heads, -1).add_(mask)
-        return torch.bmm(scores.softmax(-1), values.flatten(0, 1)).view(rows, -1)
-
-    @torch.no_grad()
-    def advance(self, tokens: Tensor) -> None:
-        """Append a token to every row."""
-        if self.slot == self.cache.shape[4]:
-            self._resize(torch.arange(self.rows, device=tokens.device))
-        mask = None if self.bias is None else F.pad(self.bias, (0, self.slot + 1 - self.bias.shape[1]))[:, None]
-        self._forward(tokens[:, None], mask)
-
-    def _resize(self, rows: Tensor) -> None:
-        """A new cache of these rows with free slots."""
-        layers, both, _, heads, _, size = self.cache.shape
-        free = max(32, self.slot // 2)
-        cache = self.cache.new_empty(layers, both, len(rows), heads, self.slot + free, size)
-        cache[..., : self.slot, :] = self.cache[:, :, : self.rows, :, : self.slot].index_select(2, rows)
-        self.cache = cache
-
-    @torch.no_grad()
-    def keep(self, rows: Tensor) -> None:
-        """Keep these rows, in this order; rows that stay where they are cost nothing."""
-        places = torch.arange(len(rows), device=rows.device)
-        moved = (rows != places).nonzero()[:, 0]
-        if len(rows) > self.rows or 2 * len(moved) > len(rows):
-            self._resize(rows)
-        elif len(moved):
-            used = self.cache[..., : self.slot, :]
-            used.index_copy_(2, moved, used.index_select(2, rows[moved]))
-        self.rows, self.pad, self.logits = len(rows), self.pad[rows], self.logits[rows]
-        self.bias = None if self.bias is None else self.bias[rows]
-
-
-def folded(block: Block) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Weights of a layer for decoding, transposed: norms and the scale of the queries are inside."""
-    qkv = paired(block.qkv.weight, block.norm1.weight, block.heads)
-    return qkv.T, block.out.weight.T, (block.gate_up.weight * block.norm2.weight).T, block.down.weight.T
+        return LlamaDecodeState(self.weights(), prompts)
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,7 @@ import json
 import statistics
 import sys
 import time
-import warnings
 from collections.abc import Callable
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -24,7 +22,7 @@ import torch
 
 sys.path.insert(0, __file__.rpartition("/")[0])
 
-from small_llama import Signs, Sums, digits, llama, tiny, tokenizer
+from small_llama import Signs, Sums, digits, llama, quiet, tiny, tokenizer
 
 from guerdon.loop import Trainer
 from guerdon.papers.grpo import TRL
@@ -188,18 +186,6 @@ class Theirs(Side):
     def run(self) -> None:
         """All steps."""
         self.trainer.train()
-
-
-@contextmanager
-def quiet() -> Any:
-    """Without the libraries' advice, which would stand between the numbers."""
-    import logging
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        logging.disable(logging.WARNING)
-        yield
-        logging.disable(logging.NOTSET)
 
 
 def check_equal(ours: Any, theirs: Any) -> float:

@@ -38,7 +38,9 @@ def test_paired_weights_give_the_scores_of_rotated_halves():
     width = 2 * half * heads
     weight, norm, x = numbers(3 * width, width), numbers(width, seed=1), numbers(rows, width, seed=2)
     angle = numbers(rows, half, seed=3)
-    got = rotate_pairs(x @ paired(weight, norm, heads, heads).T, rotation(angle), heads, heads).view(rows, 3, heads, -1)
+    got = rotate_pairs(x @ paired(weight, norm, heads, heads).T, rotation(angle, angle.dtype), heads, heads).view(
+        rows, 3, heads, -1
+    )
     plain = ((x * norm) @ weight.T).view(1, rows, 3, heads, -1).unbind(2)
     query, key = (rotate(part.transpose(1, 2), angle.cos(), angle.sin())[0] for part in plain[:2])
     expected = query @ key.transpose(1, 2) * (2 * half) ** -0.5

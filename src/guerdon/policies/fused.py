@@ -85,9 +85,9 @@ def paired(weight: Tensor, norm: Tensor | float, heads: int, shared: int) -> Ten
     return torch.cat([pairs.reshape(-1, weight.shape[1]), value]) * norm
 
 
-def rotation(angle: Tensor) -> Tensor:
-    """``e^{i angle}``."""
-    return torch.polar(torch.ones_like(angle), angle)
+def rotation(angle: Tensor, dtype: torch.dtype) -> Tensor:
+    """``e^{i angle}`` for states of a type."""
+    return torch.polar(torch.ones_like(angle), angle).to(dtype.to_complex())
 
 
 def rotate_pairs(qkv: Tensor, turn: Tensor, heads: int, shared: int) -> Tensor:

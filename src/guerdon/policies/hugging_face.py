@@ -114,7 +114,10 @@ class HuggingFaceModel(LanguageModel):
     @property
     def packs(self) -> bool:
         """A plain decoder on a CPU holds no padding."""
-        checkpointing = getattr(self.causal, "is_gradient_checkpointing", False)
+        causal: Any = self.causal
+        # The former name for transformers before 5.
+        new = hasattr(type(causal), "is_activation_checkpointing")
+        checkpointing = causal.is_activation_checkpointing if new else causal.is_gradient_checkpointing
         return self.plain and self.device.type == "cpu" and not checkpointing
 
     def hidden_of_tokens(self, batch: Batch) -> Tensor:
@@ -329,7 +332,7 @@ def positions(mask: Tensor) -> Tensor:
 
 
 def weights_of(policy: HuggingFaceModel) -> Llama | None:
-    """The weights of a model of the Llama shape; None of any other, of adapters, and of half precision."""
+    """The weights of a model of the Llama shape; None of any other, of adapters, and where not all is fp32."""
     causal: Any = policy.causal
     decoder, config = causal.base_model, causal.config
     layers = getattr(decoder, "layers", ())
@@ -341,7 +344,8 @@ def weights_of(policy: HuggingFaceModel) -> Llama | None:
         and not getattr(config, "sliding_window", None)
         and getattr(turn, "rope_type", None) == "default"
         and getattr(turn, "attention_scaling", None) == 1
-        and all(p.dtype in (torch.float32, torch.float64) for p in causal.parameters())
+        # In fp64 the library's norms still round to fp32.
+        and all(p.dtype == torch.float32 for p in causal.parameters())
     )
     if not fits:
         return None
@@ -361,7 +365,8 @@ def weights_of(policy: HuggingFaceModel) -> Llama | None:
     embedding, (head, offset) = decoder.embed_tokens.weight, policy.head()
     if offset is not None or policy.logit_scale != 1 or policy.logit_cap is not None:
         return None
-    eps, frequency = config.rms_norm_eps, turn.inv_freq.to(embedding.dtype)
+    # The library turns in fp32 whatever the weights are.
+    eps, frequency = config.rms_norm_eps, turn.inv_freq.float()
     return Llama(tuple(out), embedding, 1.0, decoder.norm.weight, head, heads, shared, eps, frequency)
 
 

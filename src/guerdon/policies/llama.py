@@ -64,7 +64,7 @@ def packed_states(net: Llama, packed: Packed) -> Tensor:
     x = F.embedding(packed.ids, net.embedding)
     if net.scale != 1:
         x = x * net.scale
-    turn = rotation(packed.positions[:, None] * net.frequency)
+    turn = rotation(packed.positions[:, None] * net.frequency, x.dtype)
     for layer in net.layers:
         weight, bias = layer.turned(net.heads, net.shared)
         mixed = attention(unit_rms(x, net.eps), weight, bias, turn, packed, net.heads, net.shared)
@@ -112,7 +112,7 @@ class LlamaDecodeState:
         rows, length = ids.shape
         start, self.slot = self.slot, self.slot + length
         position = (torch.arange(start, self.slot, device=ids.device) - self.pad[:, None]).clamp(min=0)
-        turn = rotation(position.flatten()[:, None] * self.net.frequency)
+        turn = rotation(position.flatten()[:, None] * self.net.frequency, self.head.dtype)
         x = F.embedding(ids.flatten(), self.embedding)
         heads, shared = self.heads, self.shared
         for (qkv, bias, out, gate_up, down), cache in zip(self.layers, self.cache, strict=True):

@@ -12,6 +12,7 @@ computes beyond that is waste.
 """
 
 import argparse
+import itertools
 import json
 import statistics
 import sys
@@ -98,8 +99,7 @@ def histogram(batch: Batch) -> dict[str, int]:
     sampled = torch.bincount(batch.index("token", "traj"), minlength=batch.size("traj"))
     edges = torch.linspace(0, float(sampled.max()), 9).ceil().long().tolist()
     return {
-        f"{low + 1}-{high}": int(((sampled > low) & (sampled <= high)).sum())
-        for low, high in zip(edges, edges[1:], strict=False)
+        f"{low + 1}-{high}": int(((sampled > low) & (sampled <= high)).sum()) for low, high in itertools.pairwise(edges)
     }
 
 

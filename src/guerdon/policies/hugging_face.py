@@ -336,7 +336,7 @@ def weights_of(policy: HuggingFaceModel) -> Llama | None:
     causal: Any = policy.causal
     decoder, config = causal.base_model, causal.config
     layers = getattr(decoder, "layers", ())
-    turn = getattr(decoder, "rotary_emb", None)
+    turn: Any = getattr(decoder, "rotary_emb", None)
     fits = (
         type(causal).__name__ in PLAIN
         and not policy.adapter

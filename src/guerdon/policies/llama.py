@@ -134,8 +134,8 @@ class LlamaDecodeState:
         shared = self.shared
         if length > 1:
             mask = None if mask is None else mask[:, None]
-            both = (each.repeat_interleave(heads // shared, 1) for each in (keys, values))
-            mixed = F.scaled_dot_product_attention(query.transpose(1, 2), *both, mask, scale=1.0)
+            keys, values = (each.repeat_interleave(heads // shared, 1) for each in (keys, values))
+            mixed = F.scaled_dot_product_attention(query.transpose(1, 2), keys, values, mask, scale=1.0)
             return mixed.transpose(1, 2).reshape(rows * length, -1)
         # The queries of a key's heads are one matrix, so a shared key is read once.
         scores = torch.bmm(query.reshape(rows * shared, -1, size), keys.flatten(0, 1).transpose(1, 2))

@@ -26,6 +26,7 @@ from guerdon.policies.fused import rotate_pairs
 
 JOB_SCORES = 2**18
 """Attention scores per head that a job holds at most, unless one sequence alone has more."""
+SOFTMAX_BACKWARD = torch.ops.aten._softmax_backward_data
 KEPT_SCORES = 2**24
 """Up to this many scores of a layer are kept for the backward pass; beyond, they are computed again."""
 
@@ -205,7 +206,7 @@ class _Attention(torch.autograd.Function):
         start = 0
         for number, (job, (query, key, value), asked) in enumerate(_walk(packed, parts, wanted, heads)):
             share = kept[number] if kept else _shares(query, key, job)
-            to_score = torch._softmax_backward_data(torch.bmm(asked, value.transpose(1, 2)), share, -1, share.dtype)
+            to_score = SOFTMAX_BACKWARD(torch.bmm(asked, value.transpose(1, 2)), share, -1, share.dtype)
             here = slice(start, start := start + asked.shape[0] * asked.shape[1])
             room = job.context.shape[1]
             torch.bmm(to_score, key, out=to_query[here].view(asked.shape))

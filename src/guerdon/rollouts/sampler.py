@@ -149,7 +149,7 @@ class LocalSampler:
         length = torch.full((total,), how.max_tokens, device=device)
         # Rows that have ended go on until it is worth while to take them out; what they draw is not read.
         ended = torch.zeros(total, dtype=torch.bool, device=device)
-        here = ended
+        here, numbers = ended, torch.zeros(0)
         for position in range(how.max_tokens):
             if position % AHEAD == 0:
                 numbers = uniform(seeds, range(position, min(position + AHEAD, how.max_tokens)))

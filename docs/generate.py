@@ -7,6 +7,8 @@ import argparse
 import ast
 import dataclasses
 import importlib
+import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from guerdon.describe import brief, default_text, field_docs, field_types, first
 from guerdon.recipe import Recipe
 
 SOURCE = Path(cli.__file__).parent
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -173,6 +176,20 @@ def counts() -> str:
         f"{found.count('proxy')} toy experiments{f' ({recorded})' if recorded else ''}; "
         f"{sum(slot_of(cls) in SLOTS for cls in pieces().values())} pieces."
     )
+
+
+def speed() -> str:
+    """What the benchmarks recorded: one table per record, with its command and circumstances."""
+    sys.path.insert(0, str(BENCHMARKS))
+    import _measure
+
+    parts = []
+    for entry in json.loads((BENCHMARKS / "results.json").read_text(encoding="utf-8")).values():
+        rows = [_measure.cells(_measure.row_of(row)) for row in entry["rows"]]
+        used = ", ".join(f"{name} {version}" for name, version in entry["versions"].items())
+        told = f"`{entry['command']}`, {entry['date']}, commit {entry['commit']}; {entry['machine']}; {used}."
+        parts += [f"## {entry['title']}", table(_measure.HEADER, rows), *entry["notes"], told]
+    return "\n\n".join(parts)
 
 
 def command_help() -> str:

@@ -248,3 +248,48 @@ def test_moving_to_a_device_moves_every_tensor() -> None:
     assert moved.device.type == "meta" and moved["traj.x"].device.type == "meta"
     assert all(index.device.type == "meta" for index in moved.parent.values())
     assert moved["group.source"] == ["a", "b"]
+
+
+def test_children_are_counted_at_every_level():
+    batch = Batch.build(
+        {},
+        step_of_token=torch.tensor([0, 0, 2, 2, 2]),
+        traj_of_step=torch.tensor([0, 0, 2]),
+        group_of_traj=torch.tensor([0, 0, 2, 2]),
+        groups=4,
+    )
+    assert batch.count("token", "step").tolist() == [2, 0, 3]
+    assert batch.count("action", "traj").tolist() == [2, 0, 3, 0]
+    assert batch.count("token", "group").tolist() == [2, 0, 3, 0]
+    assert batch.count("traj", "group").tolist() == [2, 0, 2, 0]
+    assert batch.count("traj", "traj").tolist() == [1, 1, 1, 1]
+
+
+def test_what_was_found_about_the_rows_goes_with_the_rows():
+    batch = Batch.build(
+        {"traj.reward": torch.tensor([1.0, 2.0, 3.0])},
+        step_of_token=torch.tensor([0, 0, 1, 2]),
+        traj_of_step=torch.arange(3),
+        group_of_traj=torch.tensor([0, 0, 1]),
+    )
+    assert batch.index("token", "traj").tolist() == [0, 0, 1, 2] and batch.count("token", "traj").tolist() == [2, 1, 1]
+    more = batch.with_columns({"token.advantage": torch.ones(4)}).with_run(step=1)
+    assert more.index("token", "traj") is batch.index("token", "traj")
+    fewer = more.select("traj", torch.tensor([True, False, True]))
+    assert fewer.index("token", "traj").tolist() == [0, 0, 1] and fewer.count("token", "traj").tolist() == [2, 1]
+    twice = concat([batch, batch])
+    assert twice.index("token", "traj").tolist() == [0, 0, 1, 2, 3, 3, 4, 5]
+    assert twice.count("token", "group").tolist() == [3, 1, 3, 1]
+
+
+def test_a_column_is_found_at_the_level_where_it_was_written():
+    batch = Batch.build(
+        {"group.difficulty": torch.ones(1), "step.value": torch.ones(2)},
+        step_of_token=torch.tensor([0, 1]),
+        traj_of_step=torch.tensor([0, 0]),
+        group_of_traj=torch.tensor([0]),
+    )
+    levels = {name: batch.level_of(name) for name in ("action.difficulty", "token.value", "step.value")}
+    assert levels == {"action.difficulty": "group", "token.value": "step", "step.value": "step"}
+    with pytest.raises(GuerdonError, match=r"no column 'traj\.value'"):
+        batch.level_of("traj.value")

@@ -380,3 +380,30 @@ def test_shapes_are_checked_in_tests() -> None:
     """A mask of one entry would be broadcast over all rows without a word."""
     with pytest.raises(TypeCheckError):
         segment.mean(torch.ones(3), torch.zeros(3, dtype=torch.int64), 1, where=torch.tensor([True]))
+
+
+def test_statistics_of_half_a_million_rows_keep_their_digits():
+    # Added up one after the other in float32, these are off by 1e-4.
+    values = (torch.rand(2**19, generator=torch.Generator().manual_seed(0), dtype=F64) + 3).float()
+    index = torch.zeros(2**19, dtype=torch.int64)
+    for name in ("sum", "mean", "var", "std"):
+        function = getattr(segment, name)
+        exact = function(values.double(), index, 1)
+        torch.testing.assert_close(function(values, index, 1).double(), exact, rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize("dtype", [torch.int32, torch.int64])
+def test_the_sum_of_integers_stays_of_their_type(dtype):
+    values = torch.tensor([1, 2, 4], dtype=dtype)
+    for index, size in (([0, 0, 0], 1), ([0, 0, 1], 2)):
+        assert segment.sum(values, torch.tensor(index), size).dtype == dtype
+
+
+@pytest.mark.parametrize("by", [-9, -3, -1, 0, 1, 3, 9])
+def test_a_shift_may_go_beyond_all_rows(by):
+    values, index = torch.arange(1.0, 6.0), torch.tensor([0, 0, 0, 1, 1])
+    rows = range(5)
+    expected = [
+        values[row + by].item() if 0 <= row + by < 5 and index[row + by] == index[row] else -1.0 for row in rows
+    ]
+    assert segment.shift(values, index, 2, by, fill=-1.0).tolist() == expected

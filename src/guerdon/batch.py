@@ -40,6 +40,10 @@ class Batch:
     """Level -> number of rows."""
     run: Mapping[str, Any] = field(default_factory=dict)
     """What a piece may ask about the run: ``step``, ``progress`` in [0, 1], ``task``, ``seed``."""
+    _ancestors: dict[tuple[str, str], Tensor] = field(default_factory=dict, init=False, repr=False)
+    """What ``index`` found; a batch with other rows begins without."""
+    _counts: dict[tuple[str, str], Tensor] = field(default_factory=dict, init=False, repr=False)
+    """What ``count`` found."""
 
     @classmethod
     def build(
@@ -130,6 +134,15 @@ class Batch:
             return self.down(stored, written, level)
         return [stored[row] for row in self.index(level, written).tolist()]
 
+    def level_of(self, name: str) -> str:
+        """The level at which a read of ``name`` finds a column, before it is spread.
+
+        Raises:
+            GuerdonError: if there is no such column.
+        """
+        found = self._find(name)
+        return found.partition(".")[0] if found else self[name]
+
     def _not_spread(self, level: str, column: str) -> str:
         """The end of an error message if there is such a reward at a coarser level."""
         coarser = LEVELS[LEVELS.index(self._level(level)) + 1 :] if is_extensive(column) else ()
@@ -162,11 +175,17 @@ class Batch:
                     f"column {full!r} must have {self.sizes[level]} rows, one per {level}, got {len(column)}"
                 )
             added[full] = column
-        return replace(self, columns={**self.columns, **added})
+        return self._same_rows(columns={**self.columns, **added})
 
     def with_run(self, **facts: Any) -> "Batch":
         """A batch whose ``run.*`` values include ``facts``."""
-        return replace(self, run={**self.run, **facts})
+        return self._same_rows(run={**self.run, **facts})
+
+    def _same_rows(self, **changes: Any) -> "Batch":
+        changed = replace(self, **changes)
+        changed._ancestors.update(self._ancestors)
+        changed._counts.update(self._counts)
+        return changed
 
     def index(self, child: str, parent: str) -> Tensor:
         """The row of ``parent`` that each row of ``child`` belongs to, ``[child]``.
@@ -182,10 +201,21 @@ class Batch:
             )
         if low == high:
             return torch.arange(self.sizes[low], device=self.device)
-        rows = self.parent[low]
-        while (low := _above(low)) != high:
-            rows = self.parent[low].index_select(0, rows)
-        return rows
+        if (low, high) not in self._ancestors:
+            rows, at = self.parent[low], low
+            while (at := _above(at)) != high:
+                rows = self.parent[at].index_select(0, rows)
+            self._ancestors[low, high] = rows
+        return self._ancestors[low, high]
+
+    def count(self, child: str, parent: str) -> Tensor:
+        """How many rows of ``child`` each row of ``parent`` has, ``[parent]``, int64."""
+        low, high = self._level(child), self._level(parent)
+        if (low, high) not in self._counts:
+            # Rows are sorted by their parent, so those of one parent end where a search for the next begins.
+            bounds = torch.arange(self.size(high) + 1, device=self.device)
+            self._counts[low, high] = torch.searchsorted(self.index(low, high), bounds).diff()
+        return self._counts[low, high]
 
     def _levels(self) -> list[str]:
         """The levels of the batch, finest first."""
@@ -197,6 +227,8 @@ class Batch:
 
     def down(self, values: Tensor, parent: str, child: str) -> Tensor:
         """Spread ``[parent, ...]`` to ``[child, ...]``."""
+        if self._level(parent) == self._level(child):
+            return values
         return values.index_select(0, self.index(child, parent))
 
     @property

@@ -14,6 +14,8 @@ Statistics of integers and booleans are computed in the default float type, thos
 float32: a bfloat16 sum would stop growing at 256 rows. ``sum`` of integers stays an integer.
 """
 
+import builtins
+
 import torch
 from torch import Tensor
 
@@ -30,12 +32,13 @@ def _masked(values: Tensor, where: Tensor | None, fill: float = 0) -> Tensor:
     return values if where is None else torch.where(_like(where, values), values, fill)
 
 
-def _spread(values: Tensor, index: Tensor) -> Tensor:
+def spread(values: Tensor, index: Tensor) -> Tensor:
     """``values[index]``; several times faster than indexing, forward and backward."""
-    return values.index_select(0, index)
+    return values.expand(len(index), *values.shape[1:]) if len(values) == 1 else values.index_select(0, index)
 
 
-def _floating(values: Tensor) -> Tensor:
+def floating(values: Tensor) -> Tensor:
+    """The values in the type that statistics are computed in."""
     if values.dtype in (torch.float16, torch.bfloat16):
         return values.float()
     return values if values.is_floating_point() else values.to(torch.get_default_dtype())
@@ -54,7 +57,7 @@ def _anchored(values: Tensor, index: Tensor, size: int, where: Tensor | None) ->
     a zero standard deviation could blow up.
     """
     peak = max(values.detach(), index, size, where).nan_to_num(0.0, 0.0, 0.0)
-    return _masked(values - _spread(peak, index), where), peak
+    return _masked(values - spread(peak, index), where), peak
 
 
 def _order(index: Tensor) -> Tensor | None:
@@ -66,6 +69,8 @@ def _order(index: Tensor) -> Tensor | None:
 
 def count(index: Index, size: int, where: Mask | None = None) -> Counts:
     """Rows per segment, ``[size]``, int64."""
+    if size == 1:
+        return index.new_full((1,), len(index)) if where is None else where.sum(0, keepdim=True, dtype=index.dtype)
     ones = torch.ones_like(index) if where is None else where.to(index.dtype)
     return torch.zeros(size, dtype=index.dtype, device=index.device).index_add_(0, index, ones)
 
@@ -78,21 +83,24 @@ def count_true(values: Mask, index: Index, size: int) -> Counts:
 def sum(values: Rows, index: Index, size: int, where: Mask | None = None) -> Reduced:
     """Sum per segment; booleans are counted."""
     values = values.long() if values.dtype == torch.bool else values
-    values = _floating(values) if values.is_floating_point() else values
+    values = floating(values) if values.is_floating_point() else values
+    if size == 1:
+        # Adding one row after the other would lose digits: at half a million rows, three of float32's seven.
+        return _masked(values, where).sum(0, keepdim=True, dtype=values.dtype)
     return values.new_zeros((size, *values.shape[1:])).index_add(0, index, _masked(values, where))
 
 
 def mean(values: Rows, index: Index, size: int, where: Mask | None = None) -> Reduced:
     """Arithmetic mean per segment; 0 where the segment is empty. The mean of equal values is that value, exactly."""
-    shifted, anchor = _anchored(_floating(values), index, size, where)
+    shifted, anchor = _anchored(floating(values), index, size, where)
     return _divided(sum(shifted, index, size), count(index, size, where)) + anchor
 
 
 def var(values: Rows, index: Index, size: int, where: Mask | None = None, ddof: int = 1) -> Reduced:
     """Variance per segment with ``n - ddof`` in the denominator; 0 where ``n <= ddof``, and for equal values."""
-    shifted, _ = _anchored(_floating(values), index, size, where)
+    shifted, _ = _anchored(floating(values), index, size, where)
     number = count(index, size, where)
-    centered = _masked(shifted - _spread(_divided(sum(shifted, index, size), number), index), where)
+    centered = _masked(shifted - spread(_divided(sum(shifted, index, size), number), index), where)
     return _divided(sum(centered * centered, index, size), number - ddof)
 
 
@@ -116,30 +124,33 @@ def min(values: Rows, index: Index, size: int, where: Mask | None = None, fill: 
 def _extreme(
     values: Tensor, index: Tensor, size: int, where: Tensor | None, fill: float, reduce: str, start: float
 ) -> Tensor:
-    values = _masked(_floating(values), where, start)
-    # A finite start would tie with the result (include_self=False ignores it in the value, not in the gradient).
-    out = values.new_full((size, *values.shape[1:]), start)
-    out = out.scatter_reduce(0, _like(index, values).expand_as(values), values, reduce)
+    values = _masked(floating(values), where, start)
+    if size == 1 and len(values):
+        out = (values.amax if reduce == "amax" else values.amin)(0, keepdim=True)
+    else:
+        # A finite start would tie with the result (include_self=False ignores it in the value, not in the gradient).
+        out = values.new_full((size, *values.shape[1:]), start)
+        out = out.scatter_reduce(0, _like(index, values).expand_as(values), values, reduce)
     return out if fill == start else torch.where(_like(count(index, size, where) > 0, out), out, fill)
 
 
 def logsumexp(values: Rows, index: Index, size: int, where: Mask | None = None) -> Reduced:
     """log sum exp per segment; ``-inf`` (with gradient 0) where the segment is empty or all ``-inf``."""
-    values = _masked(_floating(values), where, -torch.inf)
+    values = _masked(floating(values), where, -torch.inf)
     peak = max(values.detach(), index, size)
     peak = torch.where(peak.isfinite(), peak, 0.0)
-    total = sum((values - _spread(peak, index)).exp(), index, size)
+    total = sum((values - spread(peak, index)).exp(), index, size)
     return torch.where(total > 0, torch.where(total > 0, total, 1.0).log() + peak, -torch.inf)
 
 
 def softmax(values: Rows, index: Index, size: int, where: Mask | None = None) -> Rows:
     """Softmax inside each segment, ``[child, ...]``; masked rows get 0."""
-    values = _masked(_floating(values), where, -torch.inf)
+    values = _masked(floating(values), where, -torch.inf)
     peak = max(values.detach(), index, size)
     peak = torch.where(peak.isfinite(), peak, 0.0)
-    weight = (values - _spread(peak, index)).exp()
+    weight = (values - spread(peak, index)).exp()
     total = sum(weight, index, size)
-    return weight / _spread(torch.where(total > 0, total, 1.0), index)
+    return weight / spread(torch.where(total > 0, total, 1.0), index)
 
 
 def first(values: Rows, index: Index, size: int, where: Mask | None = None) -> Reduced:
@@ -157,7 +168,7 @@ def _pick(values: Tensor, index: Tensor, size: int, where: Tensor | None, reduce
         return values.new_zeros((size, *values.shape[1:]))
     rows = _masked(torch.arange(len(index), device=index.device), where, none)
     chosen = rows.new_full((size,), none).scatter_reduce(0, index, rows, reduce)
-    picked = _spread(values, chosen.clamp(0, len(values) - 1))
+    picked = spread(values, chosen.clamp(0, len(values) - 1))
     return torch.where(_like(chosen != none, picked), picked, torch.zeros_like(picked))
 
 
@@ -165,7 +176,7 @@ def position(index: Index, size: int) -> Index:
     """Row number inside its segment, counted from 0, in row order, ``[child]``."""
     order = _order(index)
     number = count(index, size)
-    starts = _spread(torch.cumsum(number, 0) - number, index)
+    starts = spread(torch.cumsum(number, 0) - number, index)
     rows = torch.arange(len(index), device=index.device)
     if order is None:
         return rows - starts
@@ -174,32 +185,32 @@ def position(index: Index, size: int) -> Index:
 
 def leave_one_out_mean(values: Rows, index: Index, size: int, where: Mask | None = None) -> Rows:
     """Mean of the *other* rows of the segment, ``[child, ...]``; 0 where there is no other row."""
-    shifted, anchor = _anchored(_floating(values), index, size, where)
-    others = _spread(count(index, size, where), index) - (1 if where is None else where.to(index.dtype))
-    total = _spread(sum(shifted, index, size), index) - shifted
-    return torch.where(_like(others > 0, total), _divided(total, others) + _spread(anchor, index), 0.0)
+    shifted, anchor = _anchored(floating(values), index, size, where)
+    others = spread(count(index, size, where), index) - (1 if where is None else where.to(index.dtype))
+    total = spread(sum(shifted, index, size), index) - shifted
+    return torch.where(_like(others > 0, total), _divided(total, others) + spread(anchor, index), 0.0)
 
 
 def quantile(values: Row, index: Index, size: int, q: float, where: Mask | None = None) -> Reduced:
     """Quantile per segment of 1-D values with linear interpolation (numpy's default); 0 where empty."""
-    values = _masked(_floating(values), where, torch.inf)
+    values = _masked(floating(values), where, torch.inf)
     if len(values) == 0:
         return values.new_zeros(size)
     by_value = torch.argsort(values, stable=True)
-    ordered = _spread(values, _spread(by_value, torch.argsort(_spread(index, by_value), stable=True)))
+    ordered = spread(values, spread(by_value, torch.argsort(spread(index, by_value), stable=True)))
     rows, number = count(index, size), count(index, size, where)
     start = torch.cumsum(rows, 0) - rows
     place = q * (number - 1).clamp(min=0).to(values.dtype)
     low = place.floor().to(torch.int64)
     high = torch.minimum(low + 1, (number - 1).clamp(min=0))
-    below, above = (_spread(ordered, (start + offset).clamp(max=len(values) - 1)) for offset in (low, high))
+    below, above = (spread(ordered, (start + offset).clamp(max=len(values) - 1)) for offset in (low, high))
     return torch.where(number > 0, torch.lerp(below, above, place - low), 0.0)
 
 
 def rank(values: Row, index: Index, size: int) -> Index:
     """Rank of each row inside its segment by ascending 1-D value, from 0, ties by row order, ``[child]``."""
     by_value = torch.argsort(values, stable=True)
-    return torch.empty_like(index).index_copy_(0, by_value, position(_spread(index, by_value), size))
+    return torch.empty_like(index).index_copy_(0, by_value, position(spread(index, by_value), size))
 
 
 def discounted_sum(values: Rows, index: Index, size: int, discount: float | Tensor) -> Rows:
@@ -208,26 +219,28 @@ def discounted_sum(values: Rows, index: Index, size: int, discount: float | Tens
     ``discount`` is a number or a ``[child]`` tensor (the factor on the *next* row's return).
     Computed by recursive doubling: ``ceil(log2(longest))`` vectorised passes, differentiable.
     """
-    values = _floating(values)
+    values = floating(values)
     if len(values) == 0:
         return values
-    longest = int(count(index, size).max())
     order = _order(index)
     if order is None:
-        return _scan(values, index, longest, discount)
+        return _scan(values, index, size, discount)
     if isinstance(discount, Tensor) and discount.dim():
-        discount = _spread(discount, order)
-    return torch.empty_like(values).index_copy(0, order, _scan(values[order], index[order], longest, discount))
+        discount = spread(discount, order)
+    return torch.empty_like(values).index_copy(0, order, _scan(values[order], index[order], size, discount))
 
 
-def _scan(total: Tensor, segment: Tensor, longest: int, factor: float | Tensor) -> Tensor:
-    """``discounted_sum`` of contiguous segments: after the pass of ``reach``, each row sums 2 ``reach`` rows."""
+def _scan(total: Tensor, index: Tensor, size: int, factor: float | Tensor) -> Tensor:
+    """``discounted_sum`` of sorted segments: after the pass of ``reach``, each row sums 2 ``reach`` rows."""
+    number = count(index, size)
+    last = spread(torch.cumsum(number, 0), index) - 1
+    behind = (last - torch.arange(len(index), device=index.device)).to(torch.int32)
     per_row = isinstance(factor, Tensor) and factor.dim() > 0
     if isinstance(factor, Tensor):
         factor = _like(factor.to(total.dtype), total) if per_row else factor.to(total.dtype)
-    reach = 1
+    reach, longest = 1, int(number.max())
     while reach < longest:
-        same = _like(segment[:-reach] == segment[reach:], total)
+        same = _like(behind[:-reach] >= reach, total)
         # Rows of other segments are replaced before the product, so what they hold stays out of the gradient.
         ahead = torch.where(same, total[reach:], 0.0)
         here = factor[:-reach] if isinstance(factor, Tensor) and per_row else factor
@@ -242,14 +255,13 @@ def _scan(total: Tensor, segment: Tensor, longest: int, factor: float | Tensor) 
 
 def cumsum(values: Rows, index: Index, size: int) -> Rows:
     """Running sum inside each segment, the row itself included, ``[child, ...]``."""
-    values = _floating(values)
+    values = floating(values)
     if len(values) == 0:
         return values
-    longest = int(count(index, size).max())
     order = _order(index)
     if order is None:
-        return _scan(values.flip(0), index.flip(0), longest, 1.0).flip(0)
-    running = _scan(values[order].flip(0), index[order].flip(0), longest, 1.0).flip(0)
+        return _scan(values.flip(0), size - 1 - index.flip(0), size, 1.0).flip(0)
+    running = _scan(values[order].flip(0), size - 1 - index[order].flip(0), size, 1.0).flip(0)
     return torch.empty_like(values).index_copy(0, order, running)
 
 
@@ -259,11 +271,11 @@ def shift(values: Rows, index: Index, size: int, by: int = 1, fill: float = 0.0)
     if length == 0:
         return values
     order = _order(index)
-    segment = index if order is None else index[order]
-    source = torch.arange(length, device=index.device) + by
-    inside = (source >= 0) & (source < length)
-    source = source.clamp(0, length - 1)
-    inside = inside & (_spread(segment, source) == segment)
-    moved = _spread(values if order is None else values[order], source)
-    moved = torch.where(_like(inside, values), moved, torch.full_like(values, fill))
+    segment, rows = (index, values) if order is None else (index[order], values[order])
+    by = builtins.max(builtins.min(by, length), -length)
+    kept, gone = length - abs(by), rows.new_full((abs(by), *rows.shape[1:]), fill)
+    early, late = slice(0, kept), slice(length - kept, length)
+    here, there = (early, late) if by >= 0 else (late, early)
+    moved = torch.where(_like(segment[here] == segment[there], rows), rows[there], gone.new_tensor(fill))
+    moved = torch.cat([moved, gone] if by >= 0 else [gone, moved])
     return moved if order is None else torch.empty_like(moved).index_copy(0, order, moved)

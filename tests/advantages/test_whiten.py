@@ -57,3 +57,21 @@ def test_unit_moments_and_declared_invariance(values, scale, shift):
     assert moved.tolist() == pytest.approx(got.tolist(), rel=1e-4, abs=1e-6)
     assert Whiten().invariant == {"shift", "scale"}
     assert Whiten(center=False).invariant == frozenset()
+
+
+def test_a_trajectory_advantage_is_weighed_as_if_it_had_been_spread():
+    mask = [True, False, True, True, False, True]
+    batch = ragged([[1, 0], [math.nan, 3]], [2, 1, 1, 2], {"action.mask": mask})
+    batch = batch.with_columns({"traj.advantage": torch.tensor([1.0, -2.0, 5.0, 0.5])})
+    spread = batch.with_columns({"action.advantage": batch["action.advantage"]})
+    for piece in (Whiten(), Whiten(center=False)):
+        got, expected = (piece(each)["action.advantage"].tolist() for each in (batch, spread))
+        assert got == pytest.approx(expected) and got[1] == got[3] == got[4] == 0
+
+
+def test_half_a_million_actions_are_whitened_to_six_digits():
+    values = torch.randn(2**19, generator=torch.Generator().manual_seed(0)) + 2
+    batch = ragged([[0.0]], [2**19]).with_columns({"token.advantage": values})
+    got = Whiten()(batch)["action.advantage"].double()
+    exact = (values.double() - values.double().mean()) / values.double().std()
+    assert float((got - exact).abs().max()) < 2e-6

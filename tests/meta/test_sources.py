@@ -93,6 +93,22 @@ def test_folders_export_only_what_their_files_define():
                 assert node.module and all(alias.asname == alias.name for alias in node.names), path
 
 
+HEAVY = ("transformers", "tokenizers", "tyro", "rich", "pyarrow", "pandas", "gymnasium", "scipy", "peft", "vllm")
+
+
+def test_the_door_opens_without_the_libraries_that_only_some_pieces_need():
+    code = f"from guerdon import *; import sys; print([name for name in {HEAVY} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["papers", "list"], ["papers", "list", "--json"]])
+def test_commands_that_only_tell_import_no_torch(words):
+    code = f"from guerdon.cli import main; main({words}); import sys; print('torch' in sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stderr == "False\n" and done.stdout
+
+
 def test_importing_guerdon_imports_no_torch():
     light = "import guerdon, guerdon.cli, guerdon.catalogue, guerdon.errors, guerdon.serial, guerdon.claims, sys"
     done = subprocess.run(

@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from guerdon import segment
-from guerdon.advantages.standardize import scored_rows
+from guerdon.advantages.standardize import wholly_scored
 from guerdon.axes import split_name
 from guerdon.batch import Batch, Column
 from guerdon.errors import GuerdonError
@@ -67,21 +68,28 @@ class GAE(Transform):
         level = split_name(self.reward)[0]
         value = batch[self.value]
         index, size = batch.index(level, "traj"), batch.size("traj")
-        after, is_last = torch.zeros_like(value), segment.shift(torch.ones_like(value), index, size) == 0
-        if "traj.bootstrap_value" in batch:
-            after = torch.where(is_last, batch["traj.bootstrap_value"].to(value.dtype)[index], after)
-        if self.finished:
-            after = torch.where(is_last & ~batch[self.finished][index], value, after)
-        following = segment.shift(value, index, size) + after
+        following = segment.shift(value, index, size) + self._after(batch, value, level)
         reward = batch[self.reward].to(value.dtype)
-        finite = segment.sum((~reward.isfinite()).long(), index, size)[index] == 0
-        scored = finite & scored_rows(batch, level)
-        delta = torch.where(scored, reward, torch.zeros_like(reward)) + self.discount * following - value
-        zero = torch.zeros_like(value)
+        scored = wholly_scored(batch, reward, level)
+        delta = torch.where(scored, reward, 0.0) + self.discount * following - value
 
-        def estimate(lambda_: float) -> torch.Tensor:
-            return torch.where(scored, segment.discounted_sum(delta, index, size, self.discount * lambda_), zero)
+        def estimate(lambda_: float) -> Tensor:
+            return torch.where(scored, segment.discounted_sum(delta, index, size, self.discount * lambda_), 0.0)
 
         advantage = estimate(self.lambda_)
         target = advantage if self.return_lambda is None else estimate(self.return_lambda)
         return {self.advantage: advantage, self.returns: target + value}
+
+    def _after(self, batch: Batch, value: Tensor, level: str) -> Tensor | float:
+        """The value of what follows a trajectory's last row, at that row; 0 at the others."""
+        bootstrap = "traj.bootstrap_value" in batch
+        if not bootstrap and not self.finished:
+            return 0.0
+        index = batch.index(level, "traj")
+        is_last = segment.shift(index, index, batch.size("traj"), fill=-1) != index
+        after = torch.zeros_like(value)
+        if bootstrap:
+            after = segment.spread(batch["traj.bootstrap_value"].to(value.dtype), index)
+        if self.finished:
+            after = torch.where(segment.spread(batch[self.finished], index), after, value)
+        return torch.where(is_last, after, 0.0)

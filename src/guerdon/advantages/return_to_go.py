@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from guerdon import segment
-from guerdon.advantages.standardize import scored_rows
+from guerdon.advantages.standardize import wholly_scored
 from guerdon.axes import split_name
 from guerdon.batch import Batch, Column
 from guerdon.errors import GuerdonError
@@ -55,8 +55,6 @@ class ReturnToGo(Transform):
         reward = batch[self.reward]
         reward = reward if reward.is_floating_point() else reward.to(torch.get_default_dtype())
         index, size = batch.index(level, "traj"), batch.size("traj")
-        finite = segment.sum((~reward.isfinite()).long(), index, size)[index] == 0
-        scored = finite & scored_rows(batch, level)
-        kept = torch.where(scored, reward, torch.zeros_like(reward))
+        kept = torch.where(wholly_scored(batch, reward, level), reward, 0.0)
         total = segment.discounted_sum(kept, index, size, self.discount)
         return {self.advantage: total, self.returns: total}

@@ -18,6 +18,7 @@ Deviations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal
 
 import torch
@@ -27,7 +28,7 @@ from guerdon import segment
 from guerdon.axes import ACTION, is_extensive, split_name
 from guerdon.batch import Batch, Column
 from guerdon.errors import GuerdonError
-from guerdon.objectives.aggregation import trained
+from guerdon.objectives.aggregation import trained, trained_counts
 from guerdon.piece import Transform
 
 
@@ -36,7 +37,7 @@ class Pool:
     """What statistics are taken over, and the pool that each row of the column belongs to."""
 
     values: Tensor
-    """``[member]``: the rows, or the actions below them, and the phantoms."""
+    """``[member]``: the rows, and behind them the phantoms."""
     counted: Tensor
     """``[member]`` boolean: which members exist for the statistics."""
     index: Tensor
@@ -47,27 +48,68 @@ class Pool:
     """``[row]`` boolean: which rows exist for the statistics."""
     size: int
     """Number of pools."""
+    times: Tensor | None = None
+    """``[member]``: how often each member counts; None: once."""
 
     def merged(self) -> "Pool":
         """The same members in one pool."""
         zero = torch.zeros_like
         return replace(self, index=zero(self.index), of_row=zero(self.of_row), size=1)
 
+    @cached_property
+    def _anchor(self) -> Tensor:
+        # What is averaged are differences from a member, so that equal values give exactly 0.
+        return segment.max(self.values.detach(), self.index, self.size, self.counted).nan_to_num(0.0, 0.0, 0.0)
+
+    @cached_property
+    def _shifted(self) -> Tensor:
+        return torch.where(self.counted, self.values - segment.spread(self._anchor, self.index), 0.0)
+
+    @cached_property
+    def _number(self) -> Tensor:
+        if self.times is None:
+            return segment.count(self.index, self.size, self.counted)
+        return segment.sum(self.times, self.index, self.size, self.counted)
+
+    def _weighted(self, values: Tensor) -> Tensor:
+        return values if self.times is None else values * self.times
+
+    @cached_property
+    def _total(self) -> Tensor:
+        return segment.sum(self._weighted(self._shifted), self.index, self.size)
+
+    @cached_property
+    def _mean(self) -> Tensor:
+        return self._total / self._number.clamp(min=1)
+
+    @property
+    def mean(self) -> Tensor:
+        """Mean of each pool, ``[pool]``; 0 where nothing counts."""
+        return self._anchor + self._mean
+
     def mean_removed(self, values: Tensor) -> Tensor:
-        """``values`` minus their pool's mean, ``[row]``; centred on a member first, so that equal values give 0."""
-        anchor = segment.first(self.values, self.index, self.size, self.counted)
-        mean = segment.mean(self.values - anchor[self.index], self.index, self.size, self.counted)
-        return values - anchor[self.of_row] - mean[self.of_row]
+        """``values`` minus their pool's mean, ``[row]``."""
+        return values - segment.spread(self._anchor, self.of_row) - segment.spread(self._mean, self.of_row)
 
     def others_mean_removed(self, values: Tensor) -> Tensor:
         """``values`` minus the mean of the pool's other members, ``[row]``; rows come first among the members."""
-        anchor = segment.first(self.values, self.index, self.size, self.counted)
-        mean = segment.leave_one_out_mean(self.values - anchor[self.index], self.index, self.size, self.counted)
-        return values - anchor[self.of_row] - mean[: len(values)]
+        rows = len(values)
+        others = segment.spread(self._number, self.of_row) - self.counted[:rows].long()
+        total = segment.spread(self._total, self.of_row) - self._shifted[:rows]
+        mean = torch.where(others > 0, total / others.clamp(min=1), 0.0)
+        return values - segment.spread(self._anchor, self.of_row) - mean
+
+    def var(self, ddof: int) -> Tensor:
+        """Variance of each pool; 0 where too few members count."""
+        centered = self._shifted - segment.spread(self._mean, self.index)
+        square = torch.where(self.counted, self._weighted(centered * centered), 0.0)
+        over = self._number - ddof
+        return torch.where(over > 0, segment.sum(square, self.index, self.size) / over.clamp(min=1), 0.0)
 
     def others(self) -> Tensor:
         """How many other rows count in the pool of each row, ``[row]``."""
-        return segment.count(self.of_row, self.size, self.row_counts)[self.of_row] - self.row_counts.long()
+        number = segment.count(self.of_row, self.size, self.row_counts)
+        return segment.spread(number, self.of_row) - self.row_counts.long()
 
 
 @dataclass(frozen=True)
@@ -209,7 +251,7 @@ class Standardize(Transform):
     def _standardized(self, batch: Batch, name: str) -> Tensor:
         level = split_name(name)[0]
         values = batch[name]
-        values = values if values.is_floating_point() else values.to(torch.get_default_dtype())
+        values = segment.floating(values)
         scored = scored_rows(batch, level) & values.isfinite()
         group = self._pool(batch, level, values, scored)
         pools = {"group": group, "leave_one_out": group, "batch": group.merged()}
@@ -230,10 +272,10 @@ class Standardize(Transform):
         row_counts = scored if self.among is None else scored & batch[f"{level}.{split_name(self.among)[1]}"]
         if level in (ACTION, batch.action):
             row_counts = row_counts & trained(batch)
-        members, counted, index = values, row_counts, of_row
         if self.weigh_by == "action":
-            rows = batch.index("action", level)
-            members, counted, index = values[rows], counted[rows] & trained(batch), of_row[rows]
+            times = trained_counts(batch, level)
+            return Pool(values, row_counts & (times > 0), of_row, of_row, row_counts, size, times)
+        members, counted, index = values, row_counts, of_row
         if self.phantoms:
             extra = values.new_tensor(self.phantoms).repeat(size)
             members = torch.cat([members, extra])
@@ -242,11 +284,12 @@ class Standardize(Transform):
         return Pool(members, counted, index, of_row, row_counts, size)
 
     def _scaled(self, centered: Tensor, pool: Pool) -> Tensor:
-        var = segment.var(pool.values, pool.index, pool.size, pool.counted, self.ddof)
-        spread = (var > 0)[pool.of_row]
-        std = torch.where(spread, var.clamp(min=self.var_floor)[pool.of_row], torch.ones_like(centered)).sqrt()
+        var = pool.var(self.ddof)
         # Without spread there is nothing to compare: exactly 0, also where another pool's mean was subtracted.
-        return torch.where(spread, centered / (std + self.eps), torch.zeros_like(centered))
+        positive = var > 0
+        std = torch.where(positive, var.clamp(min=self.var_floor), 1.0).sqrt()
+        divisor = torch.where(positive, std + self.eps, torch.inf)
+        return centered / segment.spread(divisor, pool.of_row)
 
 
 def groups(batch: Batch, level: str, by: str) -> tuple[Tensor, int]:
@@ -265,4 +308,16 @@ def scored_rows(batch: Batch, level: str) -> Tensor:
     """Boolean ``[level]``: false where the row's trajectory has an unscored (NaN) ``traj.reward``."""
     if "traj.reward" not in batch or level == "group":
         return torch.ones(batch.size(level), dtype=torch.bool, device=batch.device)
-    return batch.down(batch["traj.reward"].isfinite(), "traj", level)
+    finite = batch["traj.reward"].isfinite()
+    if bool(finite.all()):
+        return torch.ones(batch.size(level), dtype=torch.bool, device=batch.device)
+    return batch.down(finite, "traj", level)
+
+
+def wholly_scored(batch: Batch, reward: Tensor, level: str) -> Tensor:
+    """Boolean ``[level]``: false where the row's trajectory is unscored, or has an unscored row of ``reward``."""
+    scored, unscored = scored_rows(batch, level), ~reward.isfinite()
+    if not bool(unscored.any()):
+        return scored
+    index, size = batch.index(level, "traj"), batch.size("traj")
+    return scored & segment.spread(segment.count(index, size, unscored) == 0, index)

@@ -15,11 +15,10 @@ from typing import Any
 
 import torch
 
-from guerdon import segment
-from guerdon.advantages.standardize import scored_rows
+from guerdon.advantages.standardize import Pool, scored_rows
 from guerdon.axes import ACTION, split_name
 from guerdon.batch import Batch, Column
-from guerdon.objectives.aggregation import trained
+from guerdon.objectives.aggregation import trained_counts
 from guerdon.piece import Transform
 
 
@@ -52,14 +51,22 @@ class Whiten(Transform):
     def __call__(self, batch: Batch, state: Any = None) -> Mapping[str, Column]:
         """The whitened column; 0 at rows that are unscored or not trained."""
         level = split_name(self.column)[0]
-        values = batch[self.column]
-        where = scored_rows(batch, level) & values.isfinite()
-        if level in (ACTION, batch.action):
-            where = where & trained(batch)
+        level = batch.action if level == ACTION else level
+        of_actions = level == batch.action
+        # A trajectory's number is weighed by its actions, and spread when all is done.
+        at = found if of_actions and (found := batch.level_of(self.column)) in ("step", "traj") else level
+        values = batch[f"{at}.{split_name(self.column)[1]}"]
+        where, times = scored_rows(batch, at) & values.isfinite(), None
+        if at != level:
+            times = trained_counts(batch, at)
+            where = where & (times > 0)
+        elif of_actions and "action.mask" in batch:
+            where = where & batch["action.mask"]
         one = torch.zeros(len(values), dtype=torch.int64, device=values.device)
-        anchor = segment.first(values, one, 1, where)
-        mean = segment.mean(values - anchor, one, 1, where)
-        var = segment.var(values, one, 1, where)
-        result = (values - anchor - mean) * torch.rsqrt(var + self.eps)
-        result = result if self.center else result + mean + anchor
-        return {self.column: torch.where(where, result, torch.zeros_like(result))}
+        pool = Pool(values, where, one, one, where, 1, times)
+        result = pool.mean_removed(values) * torch.rsqrt(pool.var(1) + self.eps)
+        result = torch.where(where, result if self.center else result + pool.mean, 0.0)
+        if at != level:
+            result = batch.down(result, at, level)
+            result = torch.where(batch["action.mask"], result, 0.0) if "action.mask" in batch else result
+        return {self.column: result}

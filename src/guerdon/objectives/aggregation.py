@@ -27,15 +27,25 @@ def trained(batch: Batch) -> Tensor:
     return torch.ones(batch.size("action"), dtype=torch.bool, device=batch.device)
 
 
+def trained_counts(batch: Batch, level: str) -> Tensor:
+    """How many trained actions each row of a level has, ``[level]``, int64."""
+    if "action.mask" in batch:
+        return batch.up(batch["action.mask"], segment.count_true, "action", level)
+    return batch.count("action", level)
+
+
+def of_trained(batch: Batch, values: Tensor) -> Tensor:
+    """The trained rows of ``[action]``, for metrics."""
+    return values[batch["action.mask"]] if "action.mask" in batch else values
+
+
 def _mean_of_rows(batch: Batch, level: str) -> Tensor:
     rows = batch.size(level)
     return torch.full((rows,), 1.0 / max(rows, 1), device=batch.device)
 
 
-def _trajectories(batch: Batch, mask: Tensor, count_empty: bool) -> int:
-    if count_empty:
-        return batch.size("traj")
-    return int((batch.up(mask, segment.count_true, "action", "traj") > 0).sum())
+def _trajectories(batch: Batch, count_empty: bool) -> int:
+    return batch.size("traj") if count_empty else int((trained_counts(batch, "traj") > 0).sum())
 
 
 def _is_action(batch: Batch, level: str) -> bool:
@@ -65,8 +75,7 @@ class SeqMeanTokenSum(Aggregation):
         """Weights ``[level]``; coarser levels are averaged."""
         if not _is_action(batch, level):
             return _mean_of_rows(batch, level)
-        mask = trained(batch)
-        return mask.float() / max(_trajectories(batch, mask, self.count_empty), 1)
+        return trained(batch).float() / max(_trajectories(batch, self.count_empty), 1)
 
 
 @dataclass(frozen=True)
@@ -82,11 +91,8 @@ class SeqMeanTokenMean(Aggregation):
         """Weights ``[level]``; coarser levels are averaged."""
         if not _is_action(batch, level):
             return _mean_of_rows(batch, level)
-        mask = trained(batch)
-        length = batch.up(mask, segment.count_true, "action", "traj").clamp(min=1)
-        return (
-            mask.float() / batch.down(length, "traj", "action") / max(_trajectories(batch, mask, self.count_empty), 1)
-        )
+        weight = 1.0 / trained_counts(batch, "traj").clamp(min=1) / max(_trajectories(batch, self.count_empty), 1)
+        return trained(batch) * batch.down(weight, "traj", "action")
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ Deviations
 from dataclasses import dataclass
 
 from guerdon.batch import Batch
-from guerdon.objectives.aggregation import trained
+from guerdon.objectives.aggregation import of_trained
 from guerdon.piece import RowLoss, Term
 
 
@@ -27,4 +27,4 @@ class EntropyBonus(Term):
     def __call__(self, batch: Batch, state: object = None) -> RowLoss:
         """Losses ``[action]``; metric ``entropy`` over the trained actions."""
         entropy = batch["action.entropy"]
-        return RowLoss("action", -self.coef * entropy, {"entropy": entropy.detach()[trained(batch)]})
+        return RowLoss("action", -self.coef * entropy, {"entropy": of_trained(batch, entropy.detach())})

@@ -26,7 +26,7 @@ from guerdon import segment
 from guerdon.batch import Batch
 from guerdon.errors import GuerdonError
 from guerdon.objectives import ratio as ratios
-from guerdon.objectives.aggregation import trained
+from guerdon.objectives.aggregation import of_trained, trained
 from guerdon.piece import Weight
 
 LOGPROB = {
@@ -91,7 +91,7 @@ class ImportanceWeight(Weight):
             GuerdonError: if log-probs of the sampling policy are missing or not finite.
         """
         above, below = batch[LOGPROB[self.numerator]].detach(), batch[LOGPROB[self.denominator]]
-        if not bool(below[trained(batch)].isfinite().all()):
+        if not bool(of_trained(batch, below).isfinite().all()):
             raise GuerdonError(
                 f"{LOGPROB[self.denominator]} must be finite on every trained action, got NaN or infinity; "
                 "the sampler has to record the log-prob of each token, or drop the weight"

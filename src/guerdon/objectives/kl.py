@@ -20,7 +20,7 @@ from torch import Tensor
 
 from guerdon.batch import Batch
 from guerdon.errors import GuerdonError
-from guerdon.objectives.aggregation import trained
+from guerdon.objectives.aggregation import of_trained
 from guerdon.piece import SNAPSHOTS, RowLoss, Term
 
 Estimator = Literal["k1", "abs", "k2", "k3"]
@@ -99,4 +99,4 @@ class KLPenalty(Term):
         logged = value.detach()
         if self.importance_correction:
             value = value * torch.exp(logprob - batch["action.old_logprob"])
-        return RowLoss("action", self.coef * value, {"kl": logged[trained(batch)]})
+        return RowLoss("action", self.coef * value, {"kl": of_trained(batch, logged)})

@@ -22,7 +22,7 @@ from guerdon.axes import split_name
 from guerdon.batch import Batch
 from guerdon.errors import GuerdonError
 from guerdon.objectives import ratio as ratios
-from guerdon.objectives.aggregation import trained
+from guerdon.objectives.aggregation import of_trained
 from guerdon.piece import RowLoss, Term
 
 
@@ -87,23 +87,22 @@ class PPOClip(Term):
         name = split_name(self.advantage)[1]
         advantage, logprob, old = batch[f"action.{name}"], batch["action.logprob"], batch["action.old_logprob"]
         ratio = ratios.ratio(batch, logprob, old, self.ratio, self.log_ratio_bounds)
-        low, high = _limit(batch, self.clip_low, logprob), _limit(batch, self.clip_high, logprob)
+        low, high = _limit(batch, self.clip_low), _limit(batch, self.clip_high)
         clipped = ratio if low is None else ratio.clamp(min=1 - low)
         clipped = clipped if high is None else clipped.clamp(max=1 + high)
-        plain, limited = -advantage * ratio, -advantage * clipped
+        cost = -advantage
+        plain, limited = cost * ratio, cost * clipped
         losses = torch.maximum(plain, limited)
         if self.dual_clip is not None:
-            losses = torch.where(advantage < 0, torch.minimum(losses, -advantage * self.dual_clip), losses)
+            losses = torch.where(cost > 0, torch.minimum(losses, cost * self.dual_clip), losses)
         with torch.no_grad():
             back = (old - logprob).clamp(-20, 20)
             metrics = {"clip_fraction": losses != plain, "old_kl": torch.exp(-back) - 1 + back}
             ending = "" if name == "advantage" else f"/{name}"
-            metrics = {key + ending: value[trained(batch)].float() for key, value in metrics.items()}
+            metrics = {key + ending: of_trained(batch, value).float() for key, value in metrics.items()}
         return RowLoss("action", losses, metrics)
 
 
-def _limit(batch: Batch, limit: float | str | None, like: Tensor) -> Tensor | None:
-    """A distance from 1 as a tensor: a number, or a column read per action."""
-    if isinstance(limit, str):
-        return batch[f"action.{split_name(limit)[1]}"]
-    return None if limit is None else like.new_tensor(limit)
+def _limit(batch: Batch, limit: float | str | None) -> Tensor | float | None:
+    """A distance from 1: a number, or a column read per action."""
+    return batch[f"action.{split_name(limit)[1]}"] if isinstance(limit, str) else limit

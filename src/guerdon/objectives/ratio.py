@@ -33,9 +33,9 @@ def log_ratio(batch: Batch, logprob: Tensor, old_logprob: Tensor, level: Level, 
     difference = logprob - old_logprob
     if level == "token":
         return bounded(difference, bounds)
-    index, size = batch.index("action", "traj"), batch.size("traj")
     reduction = segment.sum if level == "sequence_sum" else segment.mean
-    whole = reduction(difference, index, size, trained(batch))[index]
+    where = trained(batch) if "action.mask" in batch else None
+    whole = batch.down(batch.up(difference, reduction, "action", "traj", where=where), "traj", "action")
     if level == "sequence_token":
         whole = whole.detach() + logprob - logprob.detach()
     return bounded(whole, bounds)

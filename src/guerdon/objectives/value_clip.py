@@ -15,7 +15,7 @@ import torch
 from guerdon.axes import split_name
 from guerdon.batch import Batch
 from guerdon.errors import GuerdonError
-from guerdon.objectives.aggregation import trained
+from guerdon.objectives.aggregation import of_trained, trained
 from guerdon.piece import RowLoss, Term
 
 
@@ -54,8 +54,10 @@ class ValueClip(Term):
             old = batch["action.old_value"]
             near = old + (value - old).clamp(-self.clip, self.clip)
             loss = torch.maximum(error, (near - target).square())
-        counted = trained(batch)
+        told = error.detach()
         if self.where:
             learned = batch[f"action.{split_name(self.where)[1]}"]
-            loss, counted = torch.where(learned, loss, torch.zeros_like(loss)), counted & learned
-        return RowLoss("action", self.coef * loss, {"value_error": error.detach()[counted]})
+            loss, told = torch.where(learned, loss, torch.zeros_like(loss)), told[trained(batch) & learned]
+        else:
+            told = of_trained(batch, told)
+        return RowLoss("action", self.coef * loss, {"value_error": told})

@@ -149,11 +149,15 @@ class _LinearLogprob(torch.autograd.Function):
             head = _Head(weight, bias, ctx.dtype, ctx.cap)
             for part in _chunks(len(hidden), chunk_rows):
                 scores, _ = head.scores(hidden[part], scale[part])
-                normalizer[part] = scores.logsumexp(-1)
-                scores -= normalizer[part, None]
-                logprob[part] = scores.gather(1, target[part, None])[:, 0]
+                peak = scores.amax(-1)
+                scores -= peak[:, None]
+                own = scores.gather(1, target[part, None])[:, 0]
+                # log Z - E[z] with Z not yet divided out: one exponential, and its rounding is no common factor of all p.
+                mass = scores.exp() if entropy else scores.exp_()
+                total = mass.sum(-1)
+                logprob[part], normalizer[part] = own - total.log(), peak + total.log()
                 if entropy:
-                    row_entropy[part] = -scores.exp().mul_(scores).sum(-1)
+                    row_entropy[part] = total.log() - mass.mul_(scores).sum(-1) / total
         ctx.save_for_backward(hidden, weight, bias, target, scale, normalizer, row_entropy)
         return logprob, row_entropy
 

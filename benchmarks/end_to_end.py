@@ -6,11 +6,10 @@ near its random start, where a response ends with the same probability everywher
 printed. One process runs the sides in turns, a step each, and so a busy machine slows them alike: the ratios are
 medians over the steps, with their quartiles.
 
-    python benchmarks/end_to_end.py [--steps 12] [--threads 2] [--continuous] [--json]
+    python benchmarks/end_to_end.py [--steps 12] [--threads 2] [--processor] [--continuous] [--json [FILE]] [--record]
 """
 
 import argparse
-import json
 import statistics
 import sys
 import time
@@ -19,10 +18,8 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-
-sys.path.insert(0, __file__.rpartition("/")[0])
-
-from small_llama import Signs, Sums, digits, llama, quiet, tiny, tokenizer
+from _measure import Row, add_options, median, publish, quartiles, ratio
+from _small_llama import Signs, Sums, digits, llama, quiet, tiny, tokenizer
 
 from guerdon.loop import Trainer
 from guerdon.papers.grpo import TRL
@@ -36,6 +33,7 @@ from guerdon.update import Update
 
 PROMPTS, GROUP, TOKENS, RATE = 32, 8, 32, 1e-6
 WARM_UP = 2
+CLOCK = time.perf_counter
 PHASES = ("sampling", "reward", "log-probs", "update", "rest")
 WANTS = frozenset({"action.logprob"})
 
@@ -52,11 +50,11 @@ class Side:
         """``function`` with its seconds added to a phase, those of phases inside it taken off."""
 
         def run(*arguments: Any, **named: Any) -> Any:
-            inside, started = sum(self.current.values()), time.perf_counter()
+            inside, started = sum(self.current.values()), CLOCK()
             try:
                 return function(*arguments, **named)
             finally:
-                taken = time.perf_counter() - started - (sum(self.current.values()) - inside)
+                taken = CLOCK() - started - (sum(self.current.values()) - inside)
                 self.current[phase] = self.current.get(phase, 0.0) + taken
 
         return run
@@ -68,17 +66,9 @@ class Side:
         self.phases.append({**self.current, "rest": seconds - sum(self.current.values())})
         self.current = {}
 
-    def report(self) -> dict[str, Any]:
-        """Medians over the steps."""
-        tokens, seconds = self.tokens[WARM_UP:], self.seconds[WARM_UP:]
-        phases = {name: statistics.median(p.get(name, 0.0) for p in self.phases[WARM_UP:]) for name in PHASES}
-        return {
-            "step_s": statistics.median(seconds),
-            "completions_per_s": PROMPTS * GROUP / statistics.median(seconds),
-            "tokens_per_s": statistics.median(t / s for t, s in zip(tokens, seconds, strict=True)),
-            "tokens_per_completion": statistics.mean(tokens) / (PROMPTS * GROUP),
-            "phases_s": phases,
-        }
+    def phase(self, name: str) -> float:
+        """Median seconds of a phase."""
+        return median([each.get(name, 0.0) for each in self.phases[WARM_UP:]])
 
 
 class Guerdon(Side):
@@ -107,9 +97,9 @@ class Guerdon(Side):
         sampling = LocalSampler.generate
         LocalSampler.generate = self.timed("sampling", sampling)  # type: ignore[method-assign]
         try:
-            started = time.perf_counter()
+            started = CLOCK()
             batch, _ = self.trainer.train_step()
-            self.add(time.perf_counter() - started, float(batch.size("token")))
+            self.add(CLOCK() - started, float(batch.size("token")))
         finally:
             LocalSampler.generate = sampling  # type: ignore[method-assign]
 
@@ -158,12 +148,12 @@ class Theirs(Side):
 
         class Clock(TrainerCallback):
             def on_train_begin(self, *_: Any, **__: Any) -> None:
-                side.started = time.perf_counter()
+                side.started = CLOCK()
 
             def on_step_end(self, *_: Any, **__: Any) -> None:
-                side.add(time.perf_counter() - side.started, side.sampled)
+                side.add(CLOCK() - side.started, side.sampled)
                 between()
-                side.started = time.perf_counter()
+                side.started = CLOCK()
 
         self.trainer.add_callback(Clock())
         self.sampled = 0.0
@@ -202,8 +192,13 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=12, help="steps that count; the first two do not")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--continuous", action="store_true", help="TRL with transformers' continuous batching")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    text = "one thread by its processor time: on a machine that others use, waiting for a core does not count"
+    parser.add_argument("--processor", action="store_true", help=text)
+    add_options(parser)
     options = parser.parse_args()
+    if options.processor:
+        global CLOCK
+        CLOCK, options.threads = time.process_time, 1
     torch.set_num_threads(options.threads)
     with quiet():
         network = tiny(WANTS)
@@ -221,52 +216,41 @@ def main() -> int:
         steps = options.steps + WARM_UP
         theirs = Theirs("trl GRPOTrainer", theirs_model, steps, options.continuous, between)
         theirs.run()
-    facts = report([*ours, theirs], difference, options.threads)
-    print(json.dumps(facts) if options.json else table(facts))
-    return 0 if facts["sides"]["guerdon, TinyLM"]["ratio"]["median"] >= 3 else 1
+    title = f"Training steps: GRPO, 4 layers of width 128, {PROMPTS * GROUP} responses of up to {TOKENS} tokens"
+    notes = [f"{options.threads} threads, fp32; the logits of both forms of the model differ by {difference:.1e}."]
+    return publish(
+        __file__,
+        title,
+        rows_of([*ours, theirs]),
+        options,
+        part="continuous" if options.continuous else "processor" if options.processor else "",
+        packages=("trl", "transformers"),
+        notes=notes + [told(side) for side in [*ours, theirs]],
+    )
 
 
-def report(sides: list[Side], difference: float, threads: int) -> dict[str, Any]:
-    """Numbers of every side, and its completions per second over those of the last."""
-    import transformers
-    import trl
-
-    base = sides[-1].seconds[WARM_UP:]
-    out = {}
+def rows_of(sides: list[Side]) -> list[Row]:
+    """Completions and tokens per second of every side, held against the last."""
+    base, out = sides[-1], []
     for side in sides:
-        ratios = [b / s for b, s in zip(base, side.seconds[WARM_UP:], strict=True)]
-        low, middle, high = statistics.quantiles(ratios, n=4)
-        out[side.name] = {**side.report(), "ratio": {"median": middle, "low": low, "high": high}}
-    versions = {"torch": torch.__version__, "trl": trl.__version__, "transformers": transformers.__version__}
-    return {
-        "steps": len(base),
-        "threads": threads,
-        "versions": versions,
-        "largest_logit_difference": difference,
-        "sides": out,
-    }
+        seconds = side.seconds[WARM_UP:]
+        over = ratio(base.seconds[WARM_UP:], seconds)
+        completions = quartiles([PROMPTS * GROUP / each for each in seconds])
+        tokens = quartiles([t / s for t, s in zip(side.tokens[WARM_UP:], seconds, strict=True)])
+        if side is base:
+            out.append(Row(side.name, completions, "completions/s"))
+        else:
+            target = 3.0 if "TinyLM" in side.name else None
+            out.append(Row(side.name, completions, "completions/s", over, base.name, target))
+        out.append(Row(side.name, tokens, "tokens/s"))
+    return out
 
 
-def table(facts: dict[str, Any]) -> str:
-    """Lines to read."""
-    lines = [
-        f"{facts['steps']} steps in turns, {facts['threads']} threads, fp32, "
-        + ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
-        + f"; logits differ by {facts['largest_logit_difference']:.1e}",
-        f"{'':24} compl./s  tokens/s  tokens/compl.  ratio [quartiles]     "
-        + "".join(f"{name:>11}" for name in PHASES)
-        + "   step (ms)",
-    ]
-    for name, side in facts["sides"].items():
-        ratio = side["ratio"]
-        lines.append(
-            f"{name:24} {side['completions_per_s']:8.0f}  {side['tokens_per_s']:8.0f}  "
-            f"{side['tokens_per_completion']:13.1f}  "
-            f"{ratio['median']:5.2f} [{ratio['low']:.2f}, {ratio['high']:.2f}]   "
-            + "".join(f"{1000 * side['phases_s'][phase]:11.0f}" for phase in PHASES)
-            + f"{1000 * side['step_s']:12.0f}"
-        )
-    return "\n".join(lines)
+def told(side: Side) -> str:
+    """Length of the completions and the parts of a step."""
+    length = statistics.mean(side.tokens[WARM_UP:]) / (PROMPTS * GROUP)
+    parts = ", ".join(f"{name} {1000 * side.phase(name):.0f} ms" for name in PHASES)
+    return f"{side.name}: {length:.1f} tokens per completion; {parts}."
 
 
 if __name__ == "__main__":

@@ -1,15 +1,15 @@
 """Tokens per second of sampling: guerdon against transformers' ``generate`` and continuous batching, and the machine.
 
 The model, weights and prompts of ``end_to_end.py``: 32 prompts, 8 responses each, up to 32 tokens. The ways take turns,
-a round each; numbers are medians over the rounds. The limit is what binds of two rates measured in the same process:
-the arithmetic of all tokens at the rate of a large matrix product, and the bytes of the key-value cache that every
-token reads at the rate of a copy. The model's own 3 MB stay in the processor's cache.
+a round each. The limit is what binds of two rates measured in the same process: the arithmetic of all tokens at the
+rate of a large matrix product, and the bytes of the key-value cache that every token reads at the rate of a
+matrix-vector product. The model's own 3 MB stay in the processor's cache.
 
-    python benchmarks/sampling.py [--rounds 7] [--threads 2] [--tokens 32] [--json]
+    python benchmarks/sampling.py [--rounds 7] [--threads 2] [--no-continuous] [--processor] [--json [FILE]] [--record]
 """
 
 import argparse
-import json
+import itertools
 import statistics
 import sys
 import time
@@ -17,10 +17,8 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-
-sys.path.insert(0, __file__.rpartition("/")[0])
-
-from small_llama import SHAPE, Signs, Sums, llama, quiet, rates, tiny, tokenizer, weights_per_token
+from _measure import Row, add_options, matmul_rate, median, paired, publish, quartiles, ratio, read_bandwidth
+from _small_llama import SHAPE, Signs, Sums, llama, quiet, tiny, tokenizer, weights_per_token
 
 from guerdon.policies.hugging_face import HuggingFaceDecodeState, HuggingFaceModel
 from guerdon.policies.hugging_face_tokenizer import HuggingFaceTokenizer
@@ -92,8 +90,12 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--tokens", type=int, default=32)
     parser.add_argument("--no-continuous", action="store_true", help="leave continuous batching out")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    text = "one thread by its processor time: on a machine that others use, waiting for a core does not count"
+    parser.add_argument("--processor", action="store_true", help=text)
+    add_options(parser)
     options = parser.parse_args()
+    clock = time.process_time if options.processor else time.perf_counter
+    options.threads = 1 if options.processor else options.threads
     torch.set_num_threads(options.threads)
     with quiet():
         network, task = tiny(), Sums(PROMPTS)
@@ -108,80 +110,61 @@ def main() -> int:
             "guerdon, by the model's modules": ours(through_modules(wrap()), prompts, how),
             "transformers generate": theirs(model, prompts, options.tokens),
         }
-        failed = {}
+        notes = []
         if not options.no_continuous:
             way = continuous(llama(network), prompts, options.tokens)
             try:
                 way(0)
                 ways["transformers continuous batching"] = way
             except Exception as error:
-                failed["transformers continuous batching"] = f"{type(error).__name__}: {str(error)[:120]}"
-        speeds: dict[str, list[float]] = {name: [] for name in ways}
-        lengths: dict[str, list[float]] = {name: [] for name in ways}
-        for turn in range(options.rounds + 1):
-            for name, way in ways.items():
-                started = time.perf_counter()
-                count, tokens = way(turn)
-                if turn:
-                    speeds[name].append(tokens / (time.perf_counter() - started))
-                    lengths[name].append(tokens / count)
-        product, copy = rates()
-    facts = report(speeds, lengths, failed, product, copy, prompts, options)
-    print(json.dumps(facts) if options.json else table(facts))
-    return 0
-
-
-def report(
-    speeds: dict[str, list[float]],
-    lengths: dict[str, list[float]],
-    failed: dict[str, str],
-    product: float,
-    copy: float,
-    prompts: list[torch.Tensor],
-    options: argparse.Namespace,
-) -> dict[str, Any]:
-    """Medians, ratios and the limits."""
-    base = speeds["transformers generate"]
-    mean = statistics.mean(lengths["guerdon, TinyLM"])
-    seen = statistics.mean(map(len, prompts)) + mean / 2
-    cached = 4 * 2 * SHAPE.layers * SHAPE.width * seen
-    arithmetic = 2 * weights_per_token() + 4 * SHAPE.layers * SHAPE.width * seen
-    ways = {
-        name: {
-            "tokens_per_s": statistics.median(each),
-            "tokens_per_response": statistics.mean(lengths[name]),
-            "over_generate": statistics.median(a / b for a, b in zip(each, base, strict=True)),
-        }
-        for name, each in speeds.items()
+                notes.append(f"Continuous batching did not run: {type(error).__name__}: {str(error)[:120]}")
+        sampled: dict[str, list[tuple[int, int]]] = {name: [] for name in ways}
+        numbers = {name: itertools.count() for name in ways}
+        seconds = paired(
+            {name: lambda n=name: sampled[n].append(ways[n](next(numbers[n]))) for name in ways},
+            options.rounds,
+            clock=clock,
+        )
+        product, read = matmul_rate(clock=clock), read_bandwidth(clock=clock)
+    rates = {
+        name: [tokens / each for (_, tokens), each in zip(sampled[name][1:], seconds[name], strict=True)]
+        for name in ways
     }
-    limits = {"arithmetic": product / arithmetic, "memory": copy / cached}
-    binding = min(limits, key=lambda name: limits[name])
-    return {
-        "threads": options.threads,
-        "product_flop_per_s": product,
-        "copy_bytes_per_s": copy,
-        "limits_tokens_per_s": limits,
-        "binds": binding,
-        "share_of_limit": ways["guerdon, TinyLM"]["tokens_per_s"] / limits[binding],
-        "ways": ways,
-        "failed": failed,
-    }
-
-
-def table(facts: dict[str, Any]) -> str:
-    """Lines to read."""
-    lines = [f"{'':34} tokens/s  over generate  tokens/response"]
-    for name, way in facts["ways"].items():
-        rate, length = way["tokens_per_s"], way["tokens_per_response"]
-        lines.append(f"{name:34} {rate:8,.0f}  {way['over_generate']:12.2f}x  {length:15.1f}")
-    lines += [f"{name:34} did not run: {why}" for name, why in facts["failed"].items()]
-    limits = facts["limits_tokens_per_s"]
-    lines.append(
-        f"limits: {limits['arithmetic']:,.0f} tokens/s by arithmetic at {facts['product_flop_per_s'] / 1e9:.0f} GFLOP/s, "
-        f"{limits['memory']:,.0f} by the cache's bytes at {facts['copy_bytes_per_s'] / 1e9:.1f} GB/s; "
-        f"TinyLM reaches {facts['share_of_limit']:.0%} of what binds ({facts['binds']})"
+    lengths = {name: statistics.mean(tokens / count for count, tokens in sampled[name]) for name in ways}
+    return publish(
+        __file__,
+        f"Sampling: 4 layers of width 128, {PROMPTS * GROUP} responses of up to {options.tokens} tokens",
+        rows_of(rates, lengths["guerdon, TinyLM"] / 2 + statistics.mean(map(len, prompts)), product, read),
+        options,
+        packages=("transformers",),
+        notes=[
+            f"{options.threads} threads, fp32; tokens per response: "
+            + ", ".join(f"{name} {length:.1f}" for name, length in lengths.items())
+            + ".",
+            *notes,
+        ],
     )
-    return "\n".join(lines)
+
+
+def rows_of(rates: dict[str, list[float]], seen: float, product: float, read: float) -> list[Row]:
+    """Tokens per second, over ``generate``, and as a share of the limits; ``seen``: mean length of the cache."""
+    out = []
+    for name, each in rates.items():
+        peers = [peer for peer in rates if peer.startswith("transformers")] if name.startswith("guerdon") else []
+        if not peers:
+            out.append(Row(name, quartiles(each), "tokens/s"))
+        for peer in peers:
+            out.append(Row(name, quartiles(each), "tokens/s", ratio(each, rates[peer]), peer))
+    operations = 2 * weights_per_token() + 4 * SHAPE.layers * SHAPE.width * seen
+    cached = 4 * 2 * SHAPE.layers * SHAPE.width * seen
+    limits = {
+        f"arithmetic at {product / 1e9:.0f} GFLOP/s": product / operations,
+        f"cache read at {read / 1e9:.1f} GB/s": read / cached,
+    }
+    best = median(rates["guerdon, TinyLM"])
+    for name, limit in limits.items():
+        out.append(Row("guerdon, TinyLM, share of a limit", limit, "tokens/s", best / limit, name))
+    return out
 
 
 if __name__ == "__main__":

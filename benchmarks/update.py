@@ -5,7 +5,7 @@ are printed, since what packing gains depends on them. The ways take turns. ``us
 sampled token but the last, and three products (one forward, two backward) per weight and attended pair; what a way
 computes beyond that is waste.
 
-    python benchmarks/update.py [--rounds 7] [--threads 2] [--passes 2048] [--long] [--json]
+    python benchmarks/update.py [--rounds 7] [--threads 2] [--long] [--curve] [--processor] [--json [FILE]] [--record]
 
 ``--long``: prompts of 200 tokens and responses of very unequal lengths up to 200.
 ``--curve``: in place of speeds, rewards at every step with and without the new ways, on three seeds of a small task.
@@ -13,19 +13,15 @@ computes beyond that is waste.
 
 import argparse
 import itertools
-import json
 import statistics
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import torch
-
-sys.path.insert(0, __file__.rpartition("/")[0])
-
-from small_llama import SHAPE, Sums, digits, quiet, rates, tiny, weights_per_token
+from _measure import Row, add_options, matmul_rate, median, paired, publish, quartiles, ratio
+from _small_llama import SHAPE, Sums, digits, quiet, tiny, weights_per_token
 
 from guerdon.batch import Batch
 from guerdon.loop import Trainer
@@ -122,23 +118,16 @@ def curve(policy: TinyLanguageModel, update: Update, seed: int, steps: int) -> l
 
 def curves(options: argparse.Namespace) -> int:
     """Rewards at step k, old ways and new ways, within seeds."""
-    rows, worst = [], 0.0
+    rows, notes = [], []
     for seed in range(3):
-        plain = Update(micro_batch=None, epochs=1)
-        old_policy = padded(tiny(WANTS, seed))
-        old = curve(old_policy, plain, seed, 30)
+        plain = Update()
+        old = curve(padded(tiny(WANTS, seed)), plain, seed, 30)
         new = curve(tiny(WANTS, seed), replace(plain, micro_batch_tokens=512), seed, 30)
         gap = max(abs(a - b) for a, b in zip(old, new, strict=True))
-        worst = max(worst, gap)
-        rows.append({"seed": seed, "padded": old[::5] + old[-1:], "packed": new[::5] + new[-1:], "largest_gap": gap})
-    if options.json:
-        print(json.dumps({"curves": rows, "largest_gap": worst}))
-    else:
-        for row in rows:
-            for way in ("padded", "packed"):
-                print(f"seed {row['seed']} {way}: " + " ".join(f"{reward:.3f}" for reward in row[way]))
-        print(f"largest difference of a step's reward within a seed: {worst:.1e}")
-    return int(worst > 0.02)
+        rows.append(Row(f"seed {seed}: largest difference of a step's reward", gap, "", target=0.01, at_most=True))
+        for name, found in (("padded", old), ("packed", new)):
+            notes.append(f"seed {seed}, {name}, every fifth step: " + " ".join(f"{each:.4f}" for each in found[::5]))
+    return publish(__file__, "The learning curve, with and without padding", rows, options, part="curve", notes=notes)
 
 
 def main() -> int:
@@ -149,8 +138,12 @@ def main() -> int:
     parser.add_argument("--passes", type=int, default=2048, help="tokens per pass")
     parser.add_argument("--long", action="store_true")
     parser.add_argument("--curve", action="store_true")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    text = "one thread by its processor time: on a machine that others use, waiting for a core does not count"
+    parser.add_argument("--processor", action="store_true", help=text)
+    add_options(parser)
     options = parser.parse_args()
+    clock = time.process_time if options.processor else time.perf_counter
+    options.threads = 1 if options.processor else options.threads
     torch.set_num_threads(options.threads)
     with quiet():
         if options.curve:
@@ -165,18 +158,28 @@ def main() -> int:
             "packed, one pass": lambda: one_pass(model, batch, whole),
             "packed, passes by tokens": lambda: one_pass(model, batch, cut),
         }
-        seconds: dict[str, list[float]] = {name: [] for name in ways}
-        for turn in range(options.rounds + 1):
-            for name, way in ways.items():
-                started = time.perf_counter()
-                way()
-                if turn:
-                    seconds[name].append(time.perf_counter() - started)
-        product, _ = rates()
+        seconds, product = paired(ways, options.rounds, clock=clock), matmul_rate(clock=clock)
         difference = gradient_difference(plain, model, batch, cut)
-    facts = report(seconds, useful(batch, model), product, histogram(batch), difference, options)
-    print(json.dumps(facts) if options.json else table(facts))
-    return int(difference > 1e-6)
+    operations, base, rows = useful(batch, model), seconds["padded, one pass"], []
+    for name, each in seconds.items():
+        over = None if each is base else ratio(base, each)
+        rows.append(Row(name, quartiles(each), "s", over, "" if each is base else "padded, one pass"))
+        share = operations / median(each) / product
+        limit = f"matrix product, {product / 1e9:.0f} GFLOP/s"
+        rows.append(Row(f"{name}, useful arithmetic", operations / median(each), "FLOP/s", share, limit))
+    rows.append(Row("largest difference of a gradient, fp64", difference, "", target=1e-6, at_most=True))
+    lengths = ", ".join(f"{name}: {count}" for name, count in histogram(batch).items())
+    return publish(
+        __file__,
+        f"Update: forward and backward of {batch.size('traj')} responses, {batch.size('token'):,} tokens",
+        rows,
+        options,
+        part="long" if options.long else "",
+        notes=[
+            f"{options.threads} threads, fp32; useful: {operations / 1e9:.1f} GFLOP.",
+            f"Responses by tokens: {lengths}.",
+        ],
+    )
 
 
 def gradient_difference(plain: LanguageModel, model: LanguageModel, batch: Batch, cut: Update) -> float:
@@ -187,47 +190,6 @@ def gradient_difference(plain: LanguageModel, model: LanguageModel, batch: Batch
     pairs = [(a.grad, b.grad) for a, b in zip(plain.parameters(), model.parameters(), strict=True)]
     scale = max(float(a.abs().max()) for a, _ in pairs if a is not None)
     return max(float((a - b).abs().max()) for a, b in pairs if a is not None and b is not None) / scale
-
-
-def report(
-    seconds: dict[str, list[float]],
-    operations: float,
-    product: float,
-    lengths: dict[str, int],
-    difference: float,
-    options: argparse.Namespace,
-) -> dict[str, Any]:
-    base = seconds["padded, one pass"]
-    ways = {
-        name: {
-            "seconds": statistics.median(each),
-            "faster": statistics.median(a / b for a, b in zip(base, each, strict=True)),
-            "share_of_product_rate": operations / statistics.median(each) / product,
-        }
-        for name, each in seconds.items()
-    }
-    return {
-        "threads": options.threads,
-        "tokens_per_pass": options.passes,
-        "product_flop_per_s": product,
-        "useful_flop": operations,
-        "response_lengths": lengths,
-        "gradient_difference": difference,
-        "ways": ways,
-    }
-
-
-def table(facts: dict[str, Any]) -> str:
-    lines = [
-        "responses by tokens: " + ", ".join(f"{name}: {count}" for name, count in facts["response_lengths"].items()),
-        f"useful arithmetic {facts['useful_flop'] / 1e9:.1f} GFLOP; matrix product {facts['product_flop_per_s'] / 1e9:.0f} "
-        f"GFLOP/s on {facts['threads']} threads",
-        f"{'':28} seconds  over padded  useful arithmetic over the product's rate",
-    ]
-    for name, way in facts["ways"].items():
-        lines.append(f"{name:28} {way['seconds']:7.3f}  {way['faster']:10.2f}x  {way['share_of_product_rate']:10.0%}")
-    lines.append(f"largest difference of a gradient, fp64: {facts['gradient_difference']:.1e}")
-    return "\n".join(lines)
 
 
 if __name__ == "__main__":

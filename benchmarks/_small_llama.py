@@ -1,9 +1,8 @@
 """One small Llama-shaped network for the benchmarks: guerdon's ``TinyLM``, and a transformers model of the same weights."""
 
 import logging
-import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -116,23 +115,6 @@ def weights_per_token(model: TinyLanguageModel | None = None) -> int:
     """Weights of the matrices that every token is multiplied with."""
     model = tiny() if model is None else model
     return sum(p.numel() for p in model.parameters() if p.dim() == 2)
-
-
-def rates(seconds: float = 0.5) -> tuple[float, float]:
-    """Best FLOP/s of a square fp32 matrix product, and bytes/s (read and written) of a copy of 256 MB."""
-    one, other = torch.randn(1024, 1024), torch.randn(1024, 1024)
-    big, place = torch.ones(2**26), torch.empty(2**26)
-    return 2 * 1024**3 / _best(lambda: one @ other, seconds), 2 * 2**28 / _best(lambda: place.copy_(big), seconds)
-
-
-def _best(function: Callable[[], object], seconds: float) -> float:
-    function()
-    best, end = float("inf"), time.perf_counter() + seconds
-    while time.perf_counter() < end:
-        started = time.perf_counter()
-        function()
-        best = min(best, time.perf_counter() - started)
-    return best
 
 
 @contextmanager

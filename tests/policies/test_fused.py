@@ -28,9 +28,9 @@ def test_unit_rms_of_zeros_is_zero():
 
 @pytest.mark.parametrize("rows", [0, 1, 7])
 def test_swiglu(rows):
-    x = numbers(rows, 10)
-    torch.testing.assert_close(swiglu(x), F.silu(x[:, :5]) * x[:, 5:])
-    assert torch.autograd.gradcheck(swiglu, (x.requires_grad_(),))
+    x, gate, up = numbers(rows, 4), numbers(5, 4, seed=1), numbers(5, 4, seed=2)
+    torch.testing.assert_close(swiglu(x, gate, up), F.silu(x @ gate.T) * (x @ up.T))
+    assert torch.autograd.gradcheck(swiglu, tuple(each.requires_grad_() for each in (x, gate, up)))
 
 
 def test_paired_weights_give_the_scores_of_rotated_halves():

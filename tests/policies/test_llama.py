@@ -18,7 +18,7 @@ def network(heads: int, shared: int, bias: bool, size: int = 4, vocab: int = 13)
     layers = tuple(
         Layer(
             draw(width), draw(rows, width), draw(rows) if bias else None, draw(width, width), draw(width),
-            draw(2 * inner, width), draw(width, inner),
+            draw(inner, width), draw(inner, width), draw(width, inner),
         )
         for _ in range(2)
     )  # fmt: skip
@@ -41,8 +41,8 @@ def plain_logits(net: Llama, ids: Tensor) -> Tensor:
         scores = torch.einsum("ihd,jhd->hij", query, key) / 2
         scores = scores.masked_fill(torch.ones(length, length).triu(1).bool(), -torch.inf)
         x = x + torch.einsum("hij,jhd->ihd", scores.softmax(-1), value).flatten(1) @ layer.out.T
-        gate, up = (norm(x, layer.norm2) @ layer.gate_up.T).chunk(2, dim=-1)
-        x = x + (torch.nn.functional.silu(gate) * up) @ layer.down.T
+        unit = norm(x, layer.norm2)
+        x = x + (torch.nn.functional.silu(unit @ layer.gate.T) * (unit @ layer.up.T)) @ layer.down.T
     return norm(x, net.norm) @ net.head.T
 
 

@@ -357,10 +357,10 @@ def weights_of(policy: HuggingFaceModel) -> Llama | None:
         if any(part.bias is not None for part in plain) or len({part.bias is None for part in inward}) > 1:
             return None
         bias = None if inward[0].bias is None else torch.cat([part.bias for part in inward])
-        gate_up = torch.cat([mlp.gate_proj.weight, mlp.up_proj.weight])
+        inner = mlp.gate_proj.weight, mlp.up_proj.weight, mlp.down_proj.weight
         norms = layer.input_layernorm.weight, layer.post_attention_layernorm.weight
         qkv = torch.cat([part.weight for part in inward])
-        out.append(Layer(norms[0], qkv, bias, attention.o_proj.weight, norms[1], gate_up, mlp.down_proj.weight))
+        out.append(Layer(norms[0], qkv, bias, attention.o_proj.weight, norms[1], *inner))
     heads, shared = config.num_attention_heads, config.num_key_value_heads
     embedding, (head, offset) = decoder.embed_tokens.weight, policy.head()
     if offset is not None or policy.logit_scale != 1 or policy.logit_cap is not None:

@@ -32,7 +32,8 @@ class Layer(NamedTuple):
     """Of queries, keys and values."""
     out: Tensor
     norm2: Tensor
-    gate_up: Tensor
+    gate: Tensor
+    up: Tensor
     down: Tensor
 
     def turned(self, heads: int, shared: int) -> tuple[Tensor, Tensor | None]:
@@ -69,7 +70,7 @@ def packed_states(net: Llama, packed: Packed) -> Tensor:
         weight, bias = layer.turned(net.heads, net.shared)
         mixed = attention(unit_rms(x, net.eps), weight, bias, turn, packed, net.heads, net.shared)
         x = torch.addmm(x, mixed, layer.out.T)
-        inner = swiglu(F.linear(unit_rms(x, net.eps), layer.gate_up * layer.norm2))
+        inner = swiglu(unit_rms(x, net.eps), layer.gate * layer.norm2, layer.up * layer.norm2)
         x = torch.addmm(x, inner, layer.down.T)
     return unit_rms(x.index_select(0, packed.predicts), net.eps) * net.norm
 
@@ -84,7 +85,8 @@ class LlamaDecodeState:
         """Weights with norms and the scale of the queries inside, transposed."""
         for layer in net.layers:
             weight, bias = layer.turned(net.heads, net.shared)
-            self.layers.append((weight.T, bias, layer.out.T, (layer.gate_up * layer.norm2).T, layer.down.T))
+            inner = ((part * layer.norm2).T for part in (layer.gate, layer.up))
+            self.layers.append((weight.T, bias, layer.out.T, *inner, layer.down.T))
         self.embedding = net.embedding if net.scale == 1 else net.embedding * net.scale
         self.head = (net.head * net.norm).T
         self.rows, self.slot = len(prompts), 0
@@ -115,7 +117,7 @@ class LlamaDecodeState:
         turn = rotation(position.flatten()[:, None] * self.net.frequency, self.head.dtype)
         x = F.embedding(ids.flatten(), self.embedding)
         heads, shared = self.heads, self.shared
-        for (qkv, bias, out, gate_up, down), cache in zip(self.layers, self.cache, strict=True):
+        for (qkv, bias, out, gate, up, down), cache in zip(self.layers, self.cache, strict=True):
             unit = x * inverse_rms(x, self.net.eps)
             parts = rotate_pairs(unit @ qkv if bias is None else torch.addmm(bias, unit, qkv), turn, heads, shared)
             parts = parts.view(rows, length, heads + 2 * shared, -1)
@@ -124,8 +126,8 @@ class LlamaDecodeState:
             keys, values = cache[:, :rows, :, : self.slot]
             mixed = self._mixed(parts[:, :, :heads], keys, values, mask)
             x = torch.addmm(x, mixed, out)
-            gate, up = ((x * inverse_rms(x, self.net.eps)) @ gate_up).chunk(2, dim=-1)
-            x.addmm_(F.silu(gate, inplace=True).mul_(up), down)
+            unit = x * inverse_rms(x, self.net.eps)
+            x.addmm_(F.silu(unit @ gate, inplace=True).mul_(unit @ up), down)
         last = x.view(rows, length, -1)[:, -1]
         self.logits = (last * inverse_rms(last, self.net.eps)) @ self.head
 

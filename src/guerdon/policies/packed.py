@@ -229,7 +229,7 @@ class _Attention(torch.autograd.Function):
         rows = both.permute(0, 3, 1, 2, 4).reshape(-1, 2 * shared, size).index_select(0, packed.prefixes)
         down[: len(rows), heads:] += rows
         down = rotate_pairs(down.flatten(1), turn.conj(), heads, shared)
-        return down @ weight, down.T @ unit, down.sum(0) if ctx.biased else None, None, None, None, None
+        return down @ weight, (unit.T @ down).T, down.sum(0) if ctx.biased else None, None, None, None, None
 
 
 def _walk(

@@ -121,10 +121,10 @@ class TinyLanguageModel(LanguageModel):
 
     def weights(self) -> Llama:
         """The network as plain tensors."""
-        layers = [
-            Layer(b.norm1.weight, b.qkv.weight, None, b.out.weight, b.norm2.weight, b.gate_up.weight, b.down.weight)
-            for b in self.layers()
-        ]
+        layers = []
+        for b in self.layers():
+            inner = *b.gate_up.weight.chunk(2), b.down.weight
+            layers.append(Layer(b.norm1.weight, b.qkv.weight, None, b.out.weight, b.norm2.weight, *inner))
         heads, embedding = self.layers()[0].heads, self.embedding.weight
         scale = self.embedding.embedding_dim**0.5
         return Llama(tuple(layers), embedding, scale, self.norm.weight, embedding, heads, heads, EPS, self.frequency)

@@ -123,8 +123,9 @@ class TinyLanguageModel(LanguageModel):
         """The network as plain tensors."""
         layers = []
         for b in self.layers():
-            inner = *b.gate_up.weight.chunk(2), b.down.weight
-            layers.append(Layer(b.norm1.weight, b.qkv.weight, None, b.out.weight, b.norm2.weight, *inner))
+            gate, up = b.gate_up.weight.chunk(2)
+            attention = b.norm1.weight, b.qkv.weight, None, b.out.weight
+            layers.append(Layer(*attention, b.norm2.weight, gate, up, b.down.weight))
         heads, embedding = self.layers()[0].heads, self.embedding.weight
         scale = self.embedding.embedding_dim**0.5
         return Llama(tuple(layers), embedding, scale, self.norm.weight, embedding, heads, heads, EPS, self.frequency)

@@ -27,10 +27,11 @@ from torch.nn import functional
 from guerdon.batch import Batch
 from guerdon.errors import GuerdonError
 from guerdon.piece import PolicySpec
+from guerdon.policies._hugging_face_weights import decodes_the_same, weights_of
 from guerdon.policies.hugging_face_tokenizer import HuggingFaceTokenizer
 from guerdon.policies.language_model import PROVIDES, DecodeState, LanguageModel
 from guerdon.policies.linear_logprob import capped
-from guerdon.policies.llama import Layer, Llama, LlamaDecodeState, packed_states
+from guerdon.policies.llama import LlamaDecodeState, packed_states
 from guerdon.policies.packed import pack_tokens
 from guerdon.rng import Stream
 from guerdon.tasks.problem import Problem
@@ -38,8 +39,6 @@ from guerdon.tasks.problem import Problem
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-PLAIN = ("LlamaForCausalLM", "Qwen2ForCausalLM", "MistralForCausalLM")
-"""Architectures that may have the plain Llama shape."""
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
@@ -70,7 +69,7 @@ class HuggingFaceModel(LanguageModel):
         """Whether the model is told positions; some derive them from the mask."""
         self.unsaved = _unsaved(self)
         _check_model(self)
-        self.plain = weights_of(self) is not None and _decodes_the_same(self)
+        self.plain = decodes_the_same(self, HuggingFaceDecodeState)
         """Whether its weights are those of a plain Llama-shaped decoder, which needs no module calls."""
 
     @property
@@ -329,60 +328,6 @@ class HuggingFaceLM(PolicySpec):
 def positions(mask: Tensor) -> Tensor:
     """Position of each token counted from its sequence's first one, ``[B, T]``; padding on either side gets any."""
     return (mask.long().cumsum(1) - 1).clamp(min=0)
-
-
-def weights_of(policy: HuggingFaceModel) -> Llama | None:
-    """The weights of a model of the Llama shape; None of any other, of adapters, and where not all is fp32."""
-    causal: Any = policy.causal
-    decoder, config = causal.base_model, causal.config
-    layers = getattr(decoder, "layers", ())
-    turn: Any = getattr(decoder, "rotary_emb", None)
-    fits = (
-        type(causal).__name__ in PLAIN
-        and not policy.adapter
-        and getattr(config, "hidden_act", None) == "silu"
-        and not getattr(config, "sliding_window", None)
-        and getattr(turn, "rope_type", None) == "default"
-        and getattr(turn, "attention_scaling", None) == 1
-        # In fp64 the library's norms still round to fp32.
-        and all(p.dtype == torch.float32 for p in causal.parameters())
-    )
-    if not fits:
-        return None
-    out = []
-    for layer in layers:
-        attention, mlp = layer.self_attn, layer.mlp
-        inward = (attention.q_proj, attention.k_proj, attention.v_proj)
-        plain = (attention.o_proj, mlp.gate_proj, mlp.up_proj, mlp.down_proj)
-        if any(part.bias is not None for part in plain) or len({part.bias is None for part in inward}) > 1:
-            return None
-        bias = None if inward[0].bias is None else torch.cat([part.bias for part in inward])
-        inner = mlp.gate_proj.weight, mlp.up_proj.weight, mlp.down_proj.weight
-        norms = layer.input_layernorm.weight, layer.post_attention_layernorm.weight
-        qkv = torch.cat([part.weight for part in inward])
-        out.append(Layer(norms[0], qkv, bias, attention.o_proj.weight, norms[1], *inner))
-    heads, shared = config.num_attention_heads, config.num_key_value_heads
-    embedding, (head, offset) = decoder.embed_tokens.weight, policy.head()
-    if offset is not None or policy.logit_scale != 1 or policy.logit_cap is not None:
-        return None
-    # The library turns in fp32 whatever the weights are.
-    eps, frequency = config.rms_norm_eps, turn.inv_freq.float()
-    return Llama(tuple(out), embedding, 1.0, decoder.norm.weight, head, heads, shared, eps, frequency)
-
-
-@torch.no_grad()
-def _decodes_the_same(policy: HuggingFaceModel) -> bool:
-    """Whether the plain decoder gives the model's own logits."""
-    weights = weights_of(policy)
-    assert weights is not None
-    ids = torch.arange(min(8, len(weights.head)), device=policy.device)
-    own, state = HuggingFaceDecodeState(policy, [ids, ids[:3]]), LlamaDecodeState(weights, [ids, ids[:3]])
-    same = []
-    for _ in range(2):
-        same.append(float((own.logits - state.logits).abs().max()) <= 1e-4 * (1 + float(own.logits.abs().max())))
-        own.advance(ids[:2])
-        state.advance(ids[:2])
-    return all(same)
 
 
 def _number(config: Any, name: str) -> float:

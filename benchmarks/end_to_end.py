@@ -81,7 +81,7 @@ class Guerdon(Side):
             task=Sums(PROMPTS),
             rollout=Sample(PROMPTS, GROUP, Sampling(max_tokens=TOKENS)),
             rewards=(Verifier(guard=Guard(isolate=False)),),
-            update=Update(lr=RATE, micro_batch_tokens=2048),
+            update=Update(lr=RATE, micro_batch_tokens=4096),
         )
         self.trainer = Trainer(recipe, steps=10**6, policy=policy)
         self.trainer._apply = self._apply_timed(self.trainer._apply)  # type: ignore[method-assign]

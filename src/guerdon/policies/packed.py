@@ -24,7 +24,7 @@ from torch.autograd.function import once_differentiable
 from guerdon.batch import Batch
 from guerdon.policies.fused import rotate_pairs
 
-JOB_SCORES = 2**18
+JOB_SCORES = 2**16
 """Attention scores per head that a job holds at most, unless one sequence alone has more."""
 SOFTMAX_BACKWARD = torch.ops.aten._softmax_backward_data
 KEPT_SCORES = 2**24

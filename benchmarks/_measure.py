@@ -119,30 +119,37 @@ def ratio(slow: Sequence[float], fast: Sequence[float]) -> Spread:
     return quartiles([a / b for a, b in zip(slow, fast, strict=True)])
 
 
-def matmul_rate(device: str = "cpu", dtype: Any = None, size: int | None = None, rounds: int = 7) -> float:
+Clock = Callable[[], float]
+
+
+def matmul_rate(
+    device: str = "cpu", dtype: Any = None, size: int | None = None, rounds: int = 7, clock: Clock = time.perf_counter
+) -> float:
     """FLOP/s of the product of two square matrices, the best of some rounds."""
     import torch
 
     size = size or (1024 if device == "cpu" else 8192)
     left, right = (torch.randn(size, size, device=device).to(dtype or torch.float32) for _ in range(2))
     out = torch.empty_like(left)
-    seconds = _fastest(lambda: torch.mm(left, right, out=out), device, rounds)
+    seconds = _fastest(lambda: torch.mm(left, right, out=out), device, rounds, clock)
     return 2 * size**3 / seconds
 
 
-def read_bandwidth(device: str = "cpu", megabytes: int = 256, rounds: int = 7) -> float:
+def read_bandwidth(
+    device: str = "cpu", megabytes: int = 256, rounds: int = 7, clock: Clock = time.perf_counter
+) -> float:
     """Bytes per second that a matrix times a vector reads, the best of some rounds: what decoding is bound by."""
     import torch
 
     columns = 1024
     matrix = torch.ones(megabytes * 2**20 // (4 * columns), columns, device=device)
     vector = torch.ones(columns, device=device)
-    seconds = _fastest(lambda: torch.mv(matrix, vector), device, rounds)
+    seconds = _fastest(lambda: torch.mv(matrix, vector), device, rounds, clock)
     return 4 * matrix.numel() / seconds
 
 
-def _fastest(work: Callable[[], Any], device: str, rounds: int) -> float:
-    return min(paired({"work": work}, rounds, warm_up=2, synchronize=synchronizer(device))["work"])
+def _fastest(work: Callable[[], Any], device: str, rounds: int, clock: Clock) -> float:
+    return min(paired({"work": work}, rounds, warm_up=2, synchronize=synchronizer(device), clock=clock)["work"])
 
 
 def synchronizer(device: str) -> Callable[[], Any] | None:

@@ -242,7 +242,7 @@ def test_old_means_before_the_update_also_for_a_metric_alone() -> None:
 
 
 def test_without_recomputing_old_is_the_samplers() -> None:
-    update = Update(recompute_old=False)
+    update = Update(recompute_old=False, epochs=2)
     recipe = reinforce(
         objective=Objective(Reinforce(also=("action.old_logprob",))),
         update=update,

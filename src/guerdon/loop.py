@@ -102,9 +102,10 @@ class Trainer:
             for slot in ("credit", "advantage"):
                 batch = self._apply(slot, batch)
             # Before the update, also for the metrics: afterwards ``old_`` would mean the new policy.
-            readers = (self.recipe.objective, *self.recipe.metrics)
-            batch = self._fill([name for piece in readers for name in piece.reads], batch)
-            metrics = self._update(batch, stream, progress)
+            batch = self._fill([name for piece in (*self.recipe.metrics,) for name in piece.reads], batch)
+            own = self._own(batch)
+            batch = self._fill([name for name in self.recipe.objective.reads if name not in own], batch)
+            metrics = self._update(batch, stream, progress, own)
             self.snapshots.after_step(self.policy)
             for number, piece in enumerate(self.recipe.metrics):
                 metrics.update(call_with_state(piece, batch, state=self.state_of(f"metrics.{number}")))
@@ -185,6 +186,21 @@ class Trainer:
         self.warnings += sentences
         self.noticed += sentences
 
+    def _own(self, batch: Batch) -> dict[str, str]:
+        """``old_`` columns that the update's only forward pass gives: name -> the policy's own column."""
+        objective, update = self.recipe.objective, self.recipe.update
+        if not update.on_policy:
+            return {}
+        inside = {name for piece in (*objective.terms, *objective.weights) for name in piece.reads}
+        out = {}
+        for name in sorted(inside - set(objective.aggregation.reads)):
+            parts = snapshot(name)
+            if parts and parts[0] == "old" and name not in batch and parts[1] in self.policy.provides:
+                out[name] = parts[1]
+        if not update.recompute_old and "action.behavior_logprob" in batch:
+            out.pop("action.old_logprob", None)
+        return out
+
     def _fill(self, reads: Sequence[str], batch: Batch) -> Batch:
         """Compute the snapshot columns among ``reads`` that the batch does not have yet.
 
@@ -196,7 +212,7 @@ class Trainer:
         ]
         return self.snapshots.fill(missing, self.policy, batch) if missing else batch
 
-    def _update(self, batch: Batch, stream: Stream, progress: float) -> dict[str, float]:
+    def _update(self, batch: Batch, stream: Stream, progress: float, own: Mapping[str, str]) -> dict[str, float]:
         recipe, sums, count = self.recipe, {}, 0
         states = {place.replace("/", "."): module for place, module in self.states.items()}
         self.policy.train()
@@ -206,7 +222,7 @@ class Trainer:
             for group in self.optimizer.param_groups:
                 group["lr"] = recipe.update.lr * factor * group.get("lr_scale", 1.0)
             for name, value in optimizer_step(
-                self.policy, self.optimizer, recipe.objective, part, recipe.update, states
+                self.policy, self.optimizer, recipe.objective, part, recipe.update, states, own
             ).items():
                 sums[name] = sums.get(name, 0.0) + value
             self.optimizer_steps += 1

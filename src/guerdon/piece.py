@@ -167,6 +167,11 @@ class Policy(nn.Module, ABC):
     origin: "Origin | None" = None
     """How it was built; the loop notes it, so that a run that goes on from this policy can be resumed."""
 
+    @property
+    def packs(self) -> bool:
+        """Whether a forward pass holds no padding and shared prompts once, so that groups are better kept together."""
+        return False
+
     @abstractmethod
     def evaluate(self, batch: Batch, wants: frozenset[str]) -> dict[str, Tensor]:
         """The wanted columns for these rows, with gradient where grad is enabled."""

@@ -64,14 +64,18 @@ def frozen_copy(policy: Policy) -> Policy:
 
 
 def evaluate_in_parts(model: Policy, batch: Batch, wants: frozenset[str], update: Update) -> dict[str, Any]:
-    """``model.evaluate`` in parts of ``update.micro_batch`` trajectories, put together again."""
+    """``model.evaluate`` in the passes of an update, put together again."""
     from guerdon.update import micro_batches
 
-    names = {name: name for name in wants}
-    parts = [model.evaluate(part, wants) for part in micro_batches(batch, update, model.unit)] or [
-        model.evaluate(batch, wants)
-    ]
-    return {name: torch.cat([part[name] for part in parts]) for name in names}
+    numbered = batch.with_columns({"action.row": torch.arange(batch.size("action"), device=batch.device)})
+    rows, parts = [], []
+    for part in micro_batches(numbered, update, model.unit, model.packs):
+        rows.append(part["action.row"])
+        parts.append(model.evaluate(part, wants))
+    if len(parts) < 2:
+        return {name: value for name, value in (parts[0] if parts else model.evaluate(batch, wants)).items()}
+    order = torch.cat(rows).argsort()
+    return {name: torch.cat([part[name] for part in parts])[order] for name in wants}
 
 
 __all__ = ["Snapshots", "evaluate_in_parts", "frozen_copy"]

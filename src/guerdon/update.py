@@ -4,6 +4,7 @@ import contextlib
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal
 
 import torch
@@ -16,6 +17,8 @@ from guerdon.objective import UNITS, Objective
 from guerdon.piece import Policy
 from guerdon.rng import Stream
 from guerdon.serial import check_fields
+
+NONE: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,9 @@ class Update:
     """Optimiser steps per pass; the batch is shuffled and cut into this many."""
     micro_batch: int | None = None
     """Trajectories per forward and backward pass; None: the whole minibatch. Does not change the gradient."""
+    micro_batch_tokens: int | None = None
+    """Tokens per forward and backward pass, prompts and padding included, in place of ``micro_batch``: trajectories of
+    similar length go together. Does not change the gradient."""
     max_grad_norm: float | None = 1.0
     """Clip the global gradient norm; None: no clipping."""
     weight_decay: float = 0.0
@@ -53,9 +59,14 @@ class Update:
         check_fields(self)
         if not self.lr > 0:
             raise GuerdonError(f"Update.lr must be positive, got {self.lr}")
-        for name in ("epochs", "minibatches", "micro_batch"):
+        for name in ("epochs", "minibatches", "micro_batch", "micro_batch_tokens"):
             if (value := getattr(self, name)) is not None and value < 1:
                 raise GuerdonError(f"Update.{name} must be at least 1, got {value}")
+        if self.micro_batch and self.micro_batch_tokens:
+            raise GuerdonError(
+                f"Update must count a pass in trajectories or in tokens, got micro_batch={self.micro_batch} and "
+                f"micro_batch_tokens={self.micro_batch_tokens}; leave one at None"
+            )
         if not 0 <= self.ema_decay <= 1:
             raise GuerdonError(f"Update.ema_decay must lie in 0..1, got {self.ema_decay}")
 
@@ -120,14 +131,39 @@ def minibatches(batch: Batch, update: Update, unit: str, stream: Stream) -> Iter
         yield from cut(batch, unit, even(batch.size(unit), update.minibatches), order)
 
 
-def micro_batches(batch: Batch, update: Update, unit: str) -> Iterator[Batch]:
-    """Cut one optimiser step into passes of about ``update.micro_batch`` trajectories, units kept whole."""
+def micro_batches(batch: Batch, update: Update, unit: str, packs: bool = False) -> Iterator[Batch]:
+    """Cut one optimiser step into passes of ``update.micro_batch`` trajectories or so many tokens, units kept whole.
+
+    ``packs``: whether a pass holds no padding, so that the order can stay as it is.
+    """
+    if update.micro_batch_tokens is not None and unit != "batch" and "traj.input_ids" in batch:
+        yield from _by_tokens(batch, update.micro_batch_tokens, unit, packs)
+        return
     if update.micro_batch is None or unit == "batch":
         yield batch
         return
     rows = batch.size(unit)
     size = max(update.micro_batch * rows // max(batch.size("traj"), 1), 1) if unit != "traj" else update.micro_batch
     yield from cut(batch, unit, [min(size, rows - start) for start in range(0, rows, size)])
+
+
+def _by_tokens(batch: Batch, budget: int, unit: str, packs: bool) -> Iterator[Batch]:
+    """Passes of at most ``budget`` tokens (one unit at least); with padding, units of similar length together."""
+    unit = max(unit, "traj", key=UNITS.index)
+    lengths = torch.tensor([len(ids) for ids in batch["traj.input_ids"]], dtype=torch.int64)
+    owner, rows = batch.index("traj", unit).cpu(), batch.size(unit)
+    total = torch.zeros(rows, dtype=torch.int64).index_add_(0, owner, lengths).tolist()
+    count = torch.bincount(owner, minlength=rows).tolist()
+    longest = torch.zeros(rows, dtype=torch.int64).scatter_reduce_(0, owner, lengths, "amax")
+    order = torch.arange(rows) if packs else longest.argsort(descending=True, stable=True)
+    sizes, held, width, trajectories = [0], 0, 0, 0
+    for row, long in zip(order.tolist(), longest[order].tolist(), strict=True):
+        width, trajectories, held = max(width, long), trajectories + count[row], held + total[row]
+        if sizes[-1] and (held if packs else width * trajectories) > budget:
+            sizes.append(0)
+            width, trajectories, held = long, count[row], total[row]
+        sizes[-1] += 1
+    yield from cut(batch, unit, sizes, order)
 
 
 def optimizer_step(
@@ -137,19 +173,24 @@ def optimizer_step(
     batch: Batch,
     update: Update,
     states: Mapping[str, Any],
+    own: Mapping[str, str] = NONE,
 ) -> dict[str, float]:
     """One optimiser step on one minibatch; returns loss, gradient norm and the terms' metrics.
+
+    ``own``: columns of the policy as it was before the update that are those of this step's own forward pass, because
+    nothing has changed yet: name -> the column it equals.
 
     Raises:
         RunStopped: if the loss or the gradient is not finite; parameters are left as they were.
     """
-    wants = frozenset(name for name in objective.reads if name in policy.provides)
+    wants = frozenset(name for name in (*objective.reads, *own.values()) if name in policy.provides)
     optimizer.zero_grad(set_to_none=True)
     sums: dict[str, tuple[float, int]] = {}
     loss_value = 0.0
-    for part in micro_batches(objective.prepare(batch, states), update, unit_of(objective, policy)):
+    for part in micro_batches(objective.prepare(batch, states), update, unit_of(objective, policy), policy.packs):
         with autocast(update.precision, batch.device):
             part = part.with_columns(policy.evaluate(part, wants))
+        part = part.with_columns({name: part[same].detach() for name, same in own.items()})
         loss, metrics = objective(part, states)
         if not bool(loss.isfinite()):
             raise RunStopped(

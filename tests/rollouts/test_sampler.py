@@ -59,6 +59,28 @@ def test_responses_end_at_eos_and_leave_the_batch() -> None:
     assert model.rows_decoded == 3 * 2 + 6 * 1
 
 
+def test_few_ended_rows_stay_until_it_is_worth_while():
+    # 40 rows of which one ends: it goes on, unseen, and its completion ends where it ended.
+    model = Alphabet()
+    out = generate(model, ["x", *["a"] * 39], max_tokens=6)
+    assert out[0].text == "yz" and len(out[0].ids) == 3 and not out[0].truncated
+    assert all(c.text == "bcdefg" and c.truncated for c in out[1:])
+    assert model.rows_decoded == 40 * 5
+
+
+def test_rows_that_fill_gaps_keep_their_own_tokens():
+    starts = "vawxbcuz"
+    out = generate(Alphabet(), list(starts), max_tokens=9)
+    alphabet = "abcdefghijklmnopqrstuvwxyz"
+    assert [c.text for c in out] == [alphabet[alphabet.index(s) + 1 :][:9] for s in starts]
+
+
+def test_uniform_numbers_of_a_range_are_those_of_its_positions():
+    seeds = torch.tensor([5, -7, 2**61])
+    together = uniform(seeds, range(62, 67))
+    assert torch.equal(together, torch.stack([uniform(seeds, position) for position in range(62, 67)], dim=1))
+
+
 def test_stop_strings_cut_the_text_but_not_the_tokens() -> None:
     out = generate(Alphabet(), ["a", "c"], max_tokens=20, stop=("ef", "zz"))
     assert [c.text for c in out] == ["bcd", "d"]

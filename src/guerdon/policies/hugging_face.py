@@ -24,11 +24,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from guerdon.batch import Batch
 from guerdon.errors import GuerdonError
 from guerdon.piece import PolicySpec
+from guerdon.policies._hugging_face_weights import decodes_the_same, weights_of
 from guerdon.policies.hugging_face_tokenizer import HuggingFaceTokenizer
-from guerdon.policies.language_model import PROVIDES, LanguageModel
+from guerdon.policies.language_model import PROVIDES, DecodeState, LanguageModel
 from guerdon.policies.linear_logprob import capped
+from guerdon.policies.llama import LlamaDecodeState, packed_states
+from guerdon.policies.packed import pack_tokens
 from guerdon.rng import Stream
 from guerdon.tasks.problem import Problem
 
@@ -65,6 +69,8 @@ class HuggingFaceModel(LanguageModel):
         """Whether the model is told positions; some derive them from the mask."""
         self.unsaved = _unsaved(self)
         _check_model(self)
+        self.plain = decodes_the_same(self, HuggingFaceDecodeState)
+        """Whether its weights are those of a plain Llama-shaped decoder, which needs no module calls."""
 
     @property
     def causal(self) -> "PreTrainedModel":
@@ -104,10 +110,28 @@ class HuggingFaceModel(LanguageModel):
         hidden = out.last_hidden_state if self.logit_scale == 1 else out.last_hidden_state * self.logit_scale
         return hidden, out[cache_name(decoder)] if use_cache else None
 
+    @property
+    def packs(self) -> bool:
+        """A plain decoder on a CPU holds no padding."""
+        causal: Any = self.causal
+        # The former name for transformers before 5.
+        new = hasattr(type(causal), "is_activation_checkpointing")
+        checkpointing = causal.is_activation_checkpointing if new else causal.is_gradient_checkpointing
+        return self.plain and self.device.type == "cpu" and not checkpointing
+
+    def hidden_of_tokens(self, batch: Batch) -> Tensor:
+        """Of a plain decoder on a CPU without padding, shared prompts once; else as every language model."""
+        if not self.packs or not batch.size("token"):
+            return super().hidden_of_tokens(batch)
+        weights = weights_of(self)
+        assert weights is not None
+        return packed_states(weights, pack_tokens(batch, weights.heads, weights.shared))
+
     @torch.no_grad()
-    def prefill(self, prompts: Sequence[Tensor]) -> "HuggingFaceDecodeState":
+    def prefill(self, prompts: Sequence[Tensor]) -> DecodeState:
         """One row per prompt."""
-        return HuggingFaceDecodeState(self, prompts)
+        weights = weights_of(self) if self.plain else None
+        return HuggingFaceDecodeState(self, prompts) if weights is None else LlamaDecodeState(weights, prompts)
 
     def frozen(self) -> "HuggingFaceModel":
         """A copy that shares every parameter that is not trained: a LoRA reference costs one more adapter."""

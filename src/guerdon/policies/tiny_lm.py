@@ -18,12 +18,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from guerdon.batch import Batch
 from guerdon.errors import GuerdonError
 from guerdon.piece import PolicySpec
 from guerdon.policies.language_model import PROVIDES, LanguageModel
+from guerdon.policies.llama import Layer, Llama, LlamaDecodeState, packed_states
+from guerdon.policies.packed import pack_tokens
 from guerdon.policies.tokenizer import SmallTokenizer, train_tokenizer
 from guerdon.rng import Stream
 from guerdon.tasks.problem import Problem, ProblemTask
+
+EPS = 1e-6
+"""Of the norms."""
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
@@ -38,7 +44,7 @@ class Block(nn.Module):
     def __init__(self, width: int, heads: int, mlp: int) -> None:
         super().__init__()
         self.heads = heads
-        self.norm1, self.norm2 = nn.RMSNorm(width, eps=1e-6), nn.RMSNorm(width, eps=1e-6)
+        self.norm1, self.norm2 = nn.RMSNorm(width, eps=EPS), nn.RMSNorm(width, eps=EPS)
         self.qkv = nn.Linear(width, 3 * width, bias=False)
         self.out = nn.Linear(width, width, bias=False)
         self.gate_up = nn.Linear(width, 2 * mlp, bias=False)
@@ -67,15 +73,14 @@ class TinyLanguageModel(LanguageModel):
         self.embedding = nn.Embedding(tokenizer.vocab_size, spec.width)
         layers = [Block(spec.width, spec.heads, spec.mlp or 8 * spec.width // 3) for _ in range(spec.layers)]
         self.blocks = nn.ModuleList(layers)
-        self.norm = nn.RMSNorm(spec.width, eps=1e-6)
-        self.head_dim = spec.width // spec.heads
+        self.norm = nn.RMSNorm(spec.width, eps=EPS)
         for name, parameter in self.named_parameters():
             if parameter.dim() == 2 and not name.startswith("value_head"):
                 scale = (2 * spec.layers) ** -0.5 if name.endswith(("out.weight", "down.weight")) else 1.0
                 # The tied embedding is also the head, so its scale sets the scale of the first logits.
                 std = spec.width**-0.5 * (0.5 if name.startswith("embedding") else 1.0)
                 nn.init.normal_(parameter, std=std * scale, generator=generator)
-        half = self.head_dim // 2
+        half = spec.width // spec.heads // 2
         self.frequency: Tensor
         self.register_buffer("frequency", 10_000.0 ** (-torch.arange(half) / half), persistent=False)
 
@@ -101,68 +106,34 @@ class TinyLanguageModel(LanguageModel):
             x = block.finish(x, F.scaled_dot_product_attention(q, k, v, is_causal=True))
         return self.norm(x)
 
+    @property
+    def packs(self) -> bool:
+        """On a CPU."""
+        return self.device.type == "cpu"
+
+    def hidden_of_tokens(self, batch: Batch) -> Tensor:
+        """On a CPU without padding, shared prompts once; elsewhere as every language model."""
+        if not self.packs or not batch.size("token"):
+            return super().hidden_of_tokens(batch)
+        weights = self.weights()
+        packed = pack_tokens(batch, weights.heads, weights.shared)
+        return packed_states(weights, packed)
+
+    def weights(self) -> Llama:
+        """The network as plain tensors."""
+        layers = []
+        for b in self.layers():
+            gate, up = b.gate_up.weight.chunk(2)
+            attention = b.norm1.weight, b.qkv.weight, None, b.out.weight
+            layers.append(Layer(*attention, b.norm2.weight, gate, up, b.down.weight))
+        heads, embedding = self.layers()[0].heads, self.embedding.weight
+        scale = self.embedding.embedding_dim**0.5
+        return Llama(tuple(layers), embedding, scale, self.norm.weight, embedding, heads, heads, EPS, self.frequency)
+
     @torch.no_grad()
-    def prefill(self, prompts: Sequence[Tensor]) -> "TinyDecodeState":
+    def prefill(self, prompts: Sequence[Tensor]) -> LlamaDecodeState:
         """One row per prompt."""
-        return TinyDecodeState(self, prompts)
-
-
-class TinyDecodeState:
-    """Left-padded prompts with a preallocated cache: every row writes to the same slot."""
-
-    def __init__(self, model: TinyLanguageModel, prompts: Sequence[Tensor]) -> None:
-        self.model, self.slot = model, max(len(prompt) for prompt in prompts)
-        device = model.device
-        lengths = torch.tensor([len(prompt) for prompt in prompts], device=device)
-        self.pad = self.slot - lengths
-        ids = torch.full((len(prompts), self.slot), model.tokenizer.pad_id, device=device)
-        for row, prompt in enumerate(prompts):
-            ids[row, self.slot - len(prompt) :] = prompt.to(device)
-        self.keys: list[Tensor] = []
-        self.values: list[Tensor] = []
-        position = (torch.arange(self.slot, device=device)[None] - self.pad[:, None]).clamp(min=0)
-        # Rows of padding attend to themselves only, so that no softmax is empty.
-        real = torch.arange(self.slot, device=device)[None] >= self.pad[:, None]
-        eye = torch.eye(self.slot, dtype=torch.bool, device=device)
-        mask = (real[:, None, :] & torch.ones_like(eye).tril()[None] | eye[None])[:, None]
-        x = model.embedding(ids) * model.embedding.embedding_dim**0.5
-        cos, sin = model.angles(position)
-        for block in model.layers():
-            q, k, v = block.attend(x, cos, sin)
-            x = block.finish(x, F.scaled_dot_product_attention(q, k, v, attn_mask=mask))
-            self.keys.append(self._grown(k))
-            self.values.append(self._grown(v))
-        self.logits = model.norm(x[:, -1]) @ model.embedding.weight.T
-
-    def _grown(self, cache: Tensor) -> Tensor:
-        room = cache.new_zeros((*cache.shape[:2], max(32, self.slot // 2), cache.shape[3]))
-        return torch.cat([cache[:, :, : self.slot], room], dim=2)
-
-    @torch.no_grad()
-    def advance(self, tokens: Tensor) -> None:
-        """Append a token to every row."""
-        model, slot = self.model, self.slot
-        if slot == self.keys[0].shape[2]:
-            self.keys = [self._grown(cache) for cache in self.keys]
-            self.values = [self._grown(cache) for cache in self.values]
-        x = model.embedding(tokens[:, None]) * model.embedding.embedding_dim**0.5
-        cos, sin = model.angles((slot - self.pad)[:, None])
-        mask = None
-        if bool(self.pad.any()):
-            mask = (torch.arange(slot + 1, device=tokens.device)[None] >= self.pad[:, None])[:, None, None]
-        for block, keys, values in zip(model.layers(), self.keys, self.values, strict=True):
-            q, k, v = block.attend(x, cos, sin)
-            keys[:, :, slot], values[:, :, slot] = k[:, :, 0], v[:, :, 0]
-            seen = slice(0, slot + 1)
-            x = block.finish(x, F.scaled_dot_product_attention(q, keys[:, :, seen], values[:, :, seen], attn_mask=mask))
-        self.slot += 1
-        self.logits = model.norm(x[:, 0]) @ model.embedding.weight.T
-
-    def keep(self, rows: Tensor) -> None:
-        """Keep these rows, in this order."""
-        self.keys = [cache[rows] for cache in self.keys]
-        self.values = [cache[rows] for cache in self.values]
-        self.pad, self.logits = self.pad[rows], self.logits[rows]
+        return LlamaDecodeState(self.weights(), prompts)
 
 
 @dataclass(frozen=True)

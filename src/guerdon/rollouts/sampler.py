@@ -68,14 +68,25 @@ class Sampler(Protocol):
         ...
 
 
-def uniform(seeds: Tensor, position: int) -> Tensor:
-    """Numbers in (0, 1), float64 ``[rows]``, from a splitmix64 hash of (seed, position)."""
-    step = (position + 1) * 0x9E3779B97F4A7C15 % 2**64
-    x = seeds + (step - 2**64 if step >= 2**63 else step)
+def uniform(seeds: Tensor, position: int | range) -> Tensor:
+    """Numbers in (0, 1), float64 ``[rows]``, from a splitmix64 hash of (seed, position).
+
+    A range of positions gives ``[rows, positions]``.
+    """
+    if isinstance(position, range):
+        steps = torch.tensor([_step(each) for each in position], device=seeds.device)
+        x = seeds[:, None] + steps
+    else:
+        x = seeds + _step(position)
     x = (x ^ _shift(x, 30)) * -4658895280553007687
     x = (x ^ _shift(x, 27)) * -7723592293110705685
     x = x ^ _shift(x, 31)
     return (_shift(x, 11).to(torch.float64) + 0.5) * 2.0**-53
+
+
+def _step(position: int) -> int:
+    step = (position + 1) * 0x9E3779B97F4A7C15 % 2**64
+    return step - 2**64 if step >= 2**63 else step
 
 
 def _shift(x: Tensor, by: int) -> Tensor:
@@ -111,6 +122,12 @@ def truncate(logprobs: Tensor, how: Sampling) -> Tensor:
     return logprobs
 
 
+LEAVE = 1 / 16
+"""Ended responses leave the batch when they are this share of it; to leave costs time too."""
+AHEAD = 64
+"""Positions whose uniform numbers are computed at once."""
+
+
 class LocalSampler:
     """Samples in this process. Each prompt is prefilled once; finished responses leave the batch."""
 
@@ -121,32 +138,40 @@ class LocalSampler:
     @torch.no_grad()
     def generate(self, prompts: Sequence[Tensor], repeats: int, seeds: Tensor, how: Sampling) -> list[Completion]:
         """See ``Sampler``."""
-        device = self.policy.device
+        device, eos = self.policy.device, self.policy.tokenizer.eos_id
         state = self.policy.prefill(prompts)
-        rows = torch.arange(len(prompts), device=device).repeat_interleave(repeats)
-        state.keep(rows)
-        seeds, row = seeds.to(device), torch.arange(len(rows), device=device)
-        ids = torch.full((len(rows), how.max_tokens), self.policy.tokenizer.pad_id, device=device)
-        logprobs = torch.zeros((len(rows), how.max_tokens), device=device)
+        state.keep(torch.arange(len(prompts), device=device).repeat_interleave(repeats))
+        total = len(prompts) * repeats
+        seeds, row = seeds.to(device), torch.arange(total, device=device)
+        ids = torch.full((total, how.max_tokens), self.policy.tokenizer.pad_id, device=device)
+        logprobs = torch.zeros((total, how.max_tokens), device=device)
         heats = None if self.heat is None else torch.ones_like(logprobs)
-        length = torch.full((len(rows),), how.max_tokens, device=device)
-        ended = torch.zeros(len(rows), dtype=torch.bool, device=device)
+        length = torch.full((total,), how.max_tokens, device=device)
+        # Rows that have ended go on until it is worth while to take them out; what they draw is not read.
+        ended = torch.zeros(total, dtype=torch.bool, device=device)
+        here, numbers = ended, torch.zeros(0)
         for position in range(how.max_tokens):
+            if position % AHEAD == 0:
+                numbers = uniform(seeds, range(position, min(position + AHEAD, how.max_tokens)))
             heat = None if self.heat is None else self.heat(state.logits)
-            tokens, chosen = draw(state.logits, uniform(seeds[row], position), how, heat)
+            tokens, chosen = draw(state.logits, numbers[row, position % AHEAD], how, heat)
+            ids[row, position], logprobs[row, position] = tokens, chosen.float()
             if heats is not None and heat is not None:
                 heats[row, position] = heat
-            ids[row, position], logprobs[row, position] = tokens, chosen.float()
-            done = tokens == self.policy.tokenizer.eos_id
+            done = tokens == eos
             if how.stop:
                 done = done | self._stopped(ids[row, : position + 1], how)
-            length[row[done]], ended[row[done]] = position + 1, True
-            alive = (~done).nonzero()[:, 0]
-            if len(alive) == 0 or position + 1 == how.max_tokens:
+            done = done | here
+            new = done & ~here
+            length[row[new]], ended[row[new]] = position + 1, True
+            here = done
+            alive = len(row) - int(here.sum())
+            if alive == 0 or position + 1 == how.max_tokens:
                 break
-            if len(alive) < len(row):
-                state.keep(alive)
-                row, tokens = row[alive], tokens[alive]
+            if len(row) - alive >= LEAVE * len(row):
+                rows = _closed_up(here)
+                state.keep(rows)
+                row, tokens, here = row[rows], tokens[rows], here[rows]
             state.advance(tokens)
         done = self._completions(ids.cpu(), logprobs.cpu(), length.tolist(), ended.tolist(), how)
         if heats is None:
@@ -170,3 +195,12 @@ class LocalSampler:
             # Cloned, so that a kept completion does not hold the whole batch in memory.
             out.append(Completion(ids[row, :tokens].clone(), logprobs[row, :tokens].clone(), text, not ended[row]))
         return out
+
+
+def _closed_up(gone: Tensor) -> Tensor:
+    """The rows that stay: the last ones fill the gaps, all others keep their places."""
+    stay = (~gone).nonzero()[:, 0]
+    count = len(stay)
+    rows = torch.arange(count, device=gone.device)
+    rows[gone[:count]] = stay[stay >= count]
+    return rows

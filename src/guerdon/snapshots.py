@@ -73,7 +73,9 @@ def evaluate_in_parts(model: Policy, batch: Batch, wants: frozenset[str], update
         rows.append(part["action.row"])
         parts.append(model.evaluate(part, wants))
     if len(parts) < 2:
-        return {name: value for name, value in (parts[0] if parts else model.evaluate(batch, wants)).items()}
+        # A policy may give more than it was asked for.
+        found = parts[0] if parts else model.evaluate(batch, wants)
+        return {name: found[name] for name in wants}
     order = torch.cat(rows).argsort()
     return {name: torch.cat([part[name] for part in parts])[order] for name in wants}
 

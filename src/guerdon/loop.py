@@ -102,7 +102,7 @@ class Trainer:
             for slot in ("credit", "advantage"):
                 batch = self._apply(slot, batch)
             # Before the update, also for the metrics: afterwards ``old_`` would mean the new policy.
-            batch = self._fill([name for piece in (*self.recipe.metrics,) for name in piece.reads], batch)
+            batch = self._fill([name for piece in self.recipe.metrics for name in piece.reads], batch)
             own = self._own(batch)
             batch = self._fill([name for name in self.recipe.objective.reads if name not in own], batch)
             metrics = self._update(batch, stream, progress, own)

@@ -257,14 +257,14 @@ def own_loop(recipe: Recipe, history: list[Seen], args: Any, start: Any) -> list
     trainer = Trainer(recipe, steps=args.max_steps, seed=args.seed, policy=policy)
     out: list[Replayed] = []
 
-    def update_as_trl_did(batch: Batch, stream: Any, progress: float) -> dict[str, float]:
+    def update_as_trl_did(batch: Batch, stream: Any, progress: float, old: Any) -> dict[str, float]:
         done = Replayed(batch, [], [])
         states = {place.replace("/", "."): module for place, module in trainer.states.items()}
         seen = HISTORY[len(out)]
         for rows, weights in zip(seen.steps, seen.weights, strict=True):
             start.load_state_dict(weights)  # so that rounding does not grow from step to step
             part = batch.select("traj", torch.isin(batch["traj.number"], rows))
-            metrics = optimizer_step(policy, trainer.optimizer, recipe.objective, part, update, states)
+            metrics = optimizer_step(policy, trainer.optimizer, recipe.objective, part, update, states, old)
             done.losses.append(metrics["loss"])
             done.gradients.append({n: p.grad.clone() for n, p in start.named_parameters() if p.grad is not None})
         out.append(done)

@@ -1,6 +1,7 @@
 """Training on a verifiers environment of several turns."""
 
 import warnings
+from dataclasses import replace
 
 import pytest
 import torch
@@ -29,7 +30,9 @@ RECIPE = Recipe(
 
 def test_episodes_train_and_what_was_sampled_is_what_is_trained_on():
     RECIPE.check()
-    batch, metrics = Trainer(RECIPE, steps=1).train_step()
+    # With a second epoch the loop keeps the log-probs of before the update.
+    recipe = replace(RECIPE, update=replace(RECIPE.update, epochs=2))
+    batch, metrics = Trainer(recipe, steps=1).train_step()
     assert batch.size("traj") == 6 and batch.size("group") == 3
     turns = batch["traj.metric/turns"]
     assert turns.tolist() == batch.index("step", "traj").bincount().tolist()

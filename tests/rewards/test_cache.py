@@ -114,8 +114,9 @@ def test_without_a_usable_file_scoring_goes_on(tmp_path):
 
 def test_threads_and_killed_processes_share_it(path):
     code = (
-        "import sys\nfrom guerdon.rewards.cache import Cache\ncache, n = Cache(sys.argv[1]), 0\nprint(flush=True)\n"
+        "import sys\nfrom guerdon.rewards.cache import Cache\ncache, n = Cache(sys.argv[1]), 0\n"
         "while True:\n    cache.store({f'{sys.argv[2]}/{n + k}': float(n + k) for k in range(50)}); n += 50\n"
+        "    print(flush=True) if n == 50 else None\n"
     )
     options: Any = {"stdout": subprocess.PIPE, "env": {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}}
     writers = [subprocess.Popen([sys.executable, "-c", code, path, name], **options) for name in ("p", "q")]

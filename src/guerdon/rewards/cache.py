@@ -81,7 +81,9 @@ class Cache:
     def _open(self) -> Iterator[sqlite3.Connection]:
         # A connection per call: one may not be shared between threads, nor survive a fork.
         with closing(sqlite3.connect(self.path, timeout=PATIENCE)) as database:
-            database.execute("PRAGMA journal_mode=WAL")
+            # A change of mode does not wait: it fails while another process writes, which has then changed it or will.
+            with suppress(sqlite3.OperationalError):
+                database.execute("PRAGMA journal_mode=WAL")
             # Safe against kills; what a power cut damages is seen when it is read.
             database.execute("PRAGMA synchronous=OFF")
             database.execute(SCHEMA)

@@ -259,6 +259,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--record", action="store_true", help="put the numbers into benchmarks/results.json")
 
 
+def add_clock(parser: argparse.ArgumentParser) -> None:
+    """``--threads`` and ``--processor``, which ``clock_of`` reads."""
+    parser.add_argument("--threads", type=int, default=2)
+    text = "one thread by its processor time: on a machine that others use, waiting for a core does not count"
+    parser.add_argument("--processor", action="store_true", help=text)
+
+
+def clock_of(options: argparse.Namespace) -> Callable[[], float]:
+    """The clock that was asked for; with ``--processor`` there is one thread."""
+    options.threads = 1 if options.processor else options.threads
+    return time.process_time if options.processor else time.perf_counter
+
+
 def publish(
     script: str,
     title: str,

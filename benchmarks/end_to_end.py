@@ -18,7 +18,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from _measure import Row, add_options, median, publish, quartiles, ratio
+from _measure import Row, add_clock, add_options, clock_of, median, publish, quartiles, ratio
 from _small_llama import Signs, Sums, digits, llama, quiet, tiny, tokenizer
 
 from guerdon.loop import Trainer
@@ -190,15 +190,12 @@ def main() -> int:
     """Run the sides in turns and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=12, help="steps that count; the first two do not")
-    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--continuous", action="store_true", help="TRL with transformers' continuous batching")
-    text = "one thread by its processor time: on a machine that others use, waiting for a core does not count"
-    parser.add_argument("--processor", action="store_true", help=text)
+    add_clock(parser)
     add_options(parser)
     options = parser.parse_args()
-    if options.processor:
-        global CLOCK
-        CLOCK, options.threads = time.process_time, 1
+    global CLOCK
+    CLOCK = clock_of(options)
     torch.set_num_threads(options.threads)
     with quiet():
         network = tiny(WANTS)

@@ -12,12 +12,23 @@ import argparse
 import itertools
 import statistics
 import sys
-import time
 from collections.abc import Callable
 from typing import Any
 
 import torch
-from _measure import Row, add_options, matmul_rate, median, paired, publish, quartiles, ratio, read_bandwidth
+from _measure import (
+    Row,
+    add_clock,
+    add_options,
+    clock_of,
+    matmul_rate,
+    median,
+    paired,
+    publish,
+    quartiles,
+    ratio,
+    read_bandwidth,
+)
 from _small_llama import SHAPE, Signs, Sums, llama, quiet, tiny, tokenizer, weights_per_token
 
 from guerdon.policies.hugging_face import HuggingFaceDecodeState, HuggingFaceModel
@@ -87,15 +98,12 @@ def main() -> int:
     """Run the ways in turns and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--tokens", type=int, default=32)
     parser.add_argument("--no-continuous", action="store_true", help="leave continuous batching out")
-    text = "one thread by its processor time: on a machine that others use, waiting for a core does not count"
-    parser.add_argument("--processor", action="store_true", help=text)
+    add_clock(parser)
     add_options(parser)
     options = parser.parse_args()
-    clock = time.process_time if options.processor else time.perf_counter
-    options.threads = 1 if options.processor else options.threads
+    clock = clock_of(options)
     torch.set_num_threads(options.threads)
     with quiet():
         network, task = tiny(), Sums(PROMPTS)

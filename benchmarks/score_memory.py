@@ -8,12 +8,13 @@ whatever it starts, summed, looked at fifty times a second (Linux: /proc).
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+from _measure import resident
 
 ALLOWED = 8.0
 """MiB by which the peaks may differ: buffers and the allocator's slack."""
@@ -28,20 +29,6 @@ def write_file(path: Path, lines: int) -> None:
             file.write(json.dumps({"prompt": f"What is {n} + 1?", "response": response, "answer": str(n + 1)}) + "\n")
 
 
-def resident(pid: int) -> float:
-    """MiB of a process and of those it has started."""
-    total, waiting = 0, [pid]
-    while waiting:
-        one = waiting.pop()
-        try:
-            total += int(Path(f"/proc/{one}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-            for task in Path(f"/proc/{one}/task").iterdir():
-                waiting += map(int, (task / "children").read_text().split())
-        except (OSError, IndexError):  # ended meanwhile
-            continue
-    return total / 2**20
-
-
 def measure(lines: int, reward: str, folder: Path) -> dict[str, float]:
     source, out = folder / f"{lines}.jsonl", folder / f"{lines}.scores.jsonl"
     write_file(source, lines)
@@ -49,7 +36,7 @@ def measure(lines: int, reward: str, folder: Path) -> dict[str, float]:
     began, peak = time.perf_counter(), 0.0
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         while process.poll() is None:
-            peak = max(peak, resident(process.pid))
+            peak = max(peak, resident(process.pid) / 2**20)
             time.sleep(0.02)
         assert process.stderr is not None
         told = process.stderr.read()

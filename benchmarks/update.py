@@ -15,12 +15,11 @@ import argparse
 import itertools
 import statistics
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 
 import torch
-from _measure import Row, add_options, matmul_rate, median, paired, publish, quartiles, ratio
+from _measure import Row, add_clock, add_options, clock_of, matmul_rate, median, paired, publish, quartiles, ratio
 from _small_llama import SHAPE, Sums, digits, quiet, tiny, weights_per_token
 
 from guerdon.batch import Batch
@@ -134,16 +133,13 @@ def main() -> int:
     """Run the ways in turns and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--passes", type=int, default=2048, help="tokens per pass")
     parser.add_argument("--long", action="store_true")
     parser.add_argument("--curve", action="store_true")
-    text = "one thread by its processor time: on a machine that others use, waiting for a core does not count"
-    parser.add_argument("--processor", action="store_true", help=text)
+    add_clock(parser)
     add_options(parser)
     options = parser.parse_args()
-    clock = time.process_time if options.processor else time.perf_counter
-    options.threads = 1 if options.processor else options.threads
+    clock = clock_of(options)
     torch.set_num_threads(options.threads)
     with quiet():
         if options.curve:

@@ -46,6 +46,16 @@ def split_name(name: str) -> tuple[str, str]:
     return level, column
 
 
+def check_level(place: str, name: str, like: str) -> None:
+    """Refuse a column ``name``, asked for at ``place``, that is of another level than the column ``like``.
+
+    Raises:
+        GuerdonError: if it is, or if one of the two is no column name.
+    """
+    if split_name(name)[0] != split_name(like)[0]:
+        raise GuerdonError(f"{place} must be of the level of {like}, got {name}")
+
+
 def is_extensive(column: str) -> bool:
     """Whether a column is a sum over the rows below it (a reward), so that reading may not spread it down."""
     return column == "reward" or column.startswith("reward/")

@@ -7,7 +7,6 @@ from guerdon.runs.svg import (
     Series,
     Span,
     apart,
-    interval_chart,
     line_chart,
     nice_ticks,
     number_texts,
@@ -61,7 +60,9 @@ def test_names_keep_their_distance_and_stay_on_the_picture():
 
 
 def test_intervals_lie_where_they_should():
-    root = xml.fromstring(interval_chart([("before", 0.5, 0.25, 0.75, 0)], "one"))
+    ticks = [(0.0, "0%"), (1.0, "100%")]
+    rows = [Span("before", 0.5, 0.25, 0.75)]
+    root = xml.fromstring(span_chart(rows, "one", ticks, lambda share: f"{100 * share:.1f}%"))
     titles = [node.text for node in root.iter("title")]
     assert titles == ["before: 50.0%, 95% interval 25.0% to 75.0%"]
     (span,) = [line for line in root.iter("line") if line.get("class") == "span s0"]

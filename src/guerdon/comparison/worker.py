@@ -112,9 +112,9 @@ def train_cell(job: Job, reporter: Reporter) -> dict[str, Any]:
 
 def evaluate_cell(job: Job, out: Path) -> None:
     """pass@k of the trained policy on held-out problems, into the run folder's ``eval.json``."""
+    from guerdon.evals.keeping import save_entries
     from guerdon.evaluate import evaluate
     from guerdon.rollouts.sampler import Sampling
-    from guerdon.runs.atomic import write_text
     from guerdon.runs.policy import load_policy
     from guerdon.serial import from_json
 
@@ -123,8 +123,7 @@ def evaluate_cell(job: Job, out: Path) -> None:
     sampling = getattr(recipe.rollout, "sampling", None) or Sampling()
     policy = load_policy(out).to(job.device)
     result = evaluate(policy, recipe.task, k=(1,), sampling=sampling, seed=job.seed, **job.evaluation)
-    found = {"end": {**result.to_json(), "asked": job.evaluation}}
-    write_text(out / "eval.json", json.dumps(found, indent=2) + "\n")
+    save_entries(out, {"end": {**result.to_json(), "asked": job.evaluation}})
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from guerdon.axes import split_name
+from guerdon.axes import check_level
 from guerdon.batch import Batch, Column
 from guerdon.errors import GuerdonError
 from guerdon.piece import Transform
@@ -68,8 +68,7 @@ class ProjectedSimilarity(Transform):
                 "ProjectedSimilarity needs goals and baselines of one length, got "
                 f"{len(self.goals)} and {len(self.baselines)} of lengths {sorted(sizes)}"
             )
-        if split_name(self.column)[0] != split_name(self.output)[0]:
-            raise GuerdonError(f"ProjectedSimilarity.output must be of the level of {self.column}, got {self.output}")
+        check_level("ProjectedSimilarity.output", self.output, self.column)
 
     @property
     def reads(self) -> tuple[str, ...]:

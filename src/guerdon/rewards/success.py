@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from guerdon.axes import split_name
+from guerdon.axes import check_level
 from guerdon.batch import Batch, Column
 from guerdon.errors import GuerdonError
 from guerdon.piece import Transform
@@ -56,8 +56,7 @@ class SuccessReward(Transform):
                 "SuccessReward needs train and deploy between 0 and 1 and threshold in 0..1, "
                 f"got {self.train}, {self.deploy} and {self.threshold}"
             )
-        if split_name(self.column)[0] != split_name(self.output)[0]:
-            raise GuerdonError(f"SuccessReward.output must be of the level of {self.column}, got {self.output}")
+        check_level("SuccessReward.output", self.output, self.column)
 
     @property
     def reads(self) -> tuple[str, ...]:

@@ -112,12 +112,6 @@ def line_chart(
     return _svg(width, height, about, parts)
 
 
-def interval_chart(rows: Sequence[tuple[str, float, float, float, int]], about: str, width: int = 420) -> str:
-    """Values with intervals on a scale from 0 to 100%, one row each: (name, value, low, high, style)."""
-    ticks = [(share, f"{100 * share:.0f}%") for share in (0.0, 0.25, 0.5, 0.75, 1.0)]
-    return span_chart([Span(*row) for row in rows], about, ticks, lambda share: f"{100 * share:.1f}%", width=width)
-
-
 def span_chart(
     rows: Sequence[Span],
     about: str,
@@ -306,4 +300,4 @@ def _svg(width: int, height: int, about: str, parts: Sequence[str]) -> str:
     return f"{head}{''.join(parts)}</svg>"
 
 
-__all__ = ["Series", "Span", "interval_chart", "line_chart", "span_chart"]
+__all__ = ["Series", "Span", "line_chart", "span_chart"]

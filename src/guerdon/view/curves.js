@@ -136,37 +136,14 @@ function numbersTable(runs, charts) {
   const rows = names.map((name) => {
     const found = cells(name);
     const gap = runs.length === 2 && found[0] !== null && found[1] !== null ? found[1] - found[0] : null;
-    return el(
-      "tr",
-      {},
-      el("th", { scope: "row" }, name),
-      found.map((value) => el("td", {}, short(value))),
-      runs.length === 2 && el("td", {}, gap === null ? "–" : `${gap > 0 ? "+" : ""}${short(gap)}`),
-    );
+    const change = gap === null ? "–" : `${gap > 0 ? "+" : ""}${short(gap)}`;
+    return [name, ...found.map(short), ...(runs.length === 2 ? [change] : [])];
   });
+  const headings = ["metric", ...runs.map((run) => run.name), ...(runs.length === 2 ? ["difference"] : [])];
   return el(
     "details",
     { class: "numbers", open: runs.length > 1 },
     el("summary", {}, "Numbers: mean of the last tenth of the steps"),
-    el(
-      "div",
-      { class: "scroll" },
-      el(
-        "table",
-        {},
-        el(
-          "thead",
-          {},
-          el(
-            "tr",
-            {},
-            el("th", { scope: "col" }, "metric"),
-            runs.map((run) => el("th", { scope: "col" }, run.name)),
-            runs.length === 2 && el("th", { scope: "col" }, "difference"),
-          ),
-        ),
-        el("tbody", {}, rows),
-      ),
-    ),
+    el("div", { class: "scroll" }, sheet(headings, rows)),
   );
 }

@@ -86,6 +86,35 @@ function pairs(rows, attributes = {}) {
   );
 }
 
+/** A table of rows `[name, cell, ...]` under a line of headings. */
+function sheet(headings, rows) {
+  return el(
+    "table",
+    {},
+    el(
+      "thead",
+      {},
+      el(
+        "tr",
+        {},
+        headings.map((text) => el("th", { scope: "col" }, text)),
+      ),
+    ),
+    el(
+      "tbody",
+      {},
+      rows.map(([name, ...cells]) =>
+        el(
+          "tr",
+          {},
+          el("th", { scope: "row" }, name),
+          cells.map((cell) => el("td", {}, cell)),
+        ),
+      ),
+    ),
+  );
+}
+
 /** Tell a screen reader. */
 function say(text) {
   byId("status").textContent = text;

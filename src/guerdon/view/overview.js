@@ -115,33 +115,14 @@ function evaluationPart(runs, width) {
           el("small", {}, `[${percent(found.low)}, ${percent(found.high)}]`),
         ]
       : "–";
-  const head = ["", ...ks.map((k) => `pass@${k}`), "problems", "unscored"];
-  const table = el(
-    "table",
-    {},
-    el(
-      "thead",
-      {},
-      el(
-        "tr",
-        {},
-        head.map((text) => el("th", { scope: "col" }, text)),
-      ),
-    ),
-    el(
-      "tbody",
-      {},
-      entries.map(({ name, what }) =>
-        el(
-          "tr",
-          {},
-          el("th", { scope: "row" }, name),
-          ks.map((k) => el("td", {}, cell(what.pass_at[k]))),
-          el("td", {}, `${short(what.problems)} × ${short(what.samples)}`),
-          el("td", {}, short(what.unscored)),
-        ),
-      ),
-    ),
+  const table = sheet(
+    ["", ...ks.map((k) => `pass@${k}`), "problems", "unscored"],
+    entries.map(({ name, what }) => [
+      name,
+      ...ks.map((k) => cell(what.pass_at[k])),
+      `${short(what.problems)} × ${short(what.samples)}`,
+      short(what.unscored),
+    ]),
   );
   const rows = ks.flatMap((k) =>
     entries
@@ -176,31 +157,9 @@ function recipeDifferences(runs) {
     ? el(
         "div",
         { class: "scroll" },
-        el(
-          "table",
-          {},
-          el(
-            "thead",
-            {},
-            el(
-              "tr",
-              {},
-              el("th", { scope: "col" }, "setting"),
-              runs.map((run) => el("th", { scope: "col" }, run.name)),
-            ),
-          ),
-          el(
-            "tbody",
-            {},
-            keys.slice(0, 200).map((key) =>
-              el(
-                "tr",
-                {},
-                el("th", { scope: "row" }, key),
-                flat.map((one) => el("td", {}, one.get(key) ?? "–")),
-              ),
-            ),
-          ),
+        sheet(
+          ["setting", ...runs.map((run) => run.name)],
+          keys.slice(0, 200).map((key) => [key, ...flat.map((one) => one.get(key) ?? "–")]),
         ),
       )
     : el("p", { class: "soft" }, "The recipes are equal.");
